@@ -1,0 +1,124 @@
+// The newest value of every metric, and the last few for a sparkline: what GET /metric answers from. Memory is bounded by
+// the number of metrics.
+
+import { type MeterInfo, type MetricInfo, topicOf } from './meter.js';
+import type { Poll } from './reading.js';
+
+export interface LatestReading {
+  readonly topic: string;
+  readonly meter: MeterInfo;
+  readonly metric: MetricInfo;
+  /** null: nothing read yet. */
+  readonly value: number | null;
+  /** Slot of the value, ms UTC; null: nothing read yet. */
+  readonly time: number | null;
+}
+
+export type Lookup =
+  | { readonly kind: 'found'; readonly reading: LatestReading }
+  | { readonly kind: 'ambiguous'; readonly topics: readonly string[] }
+  | { readonly kind: 'unknown' };
+
+/** Values kept per metric for sparklines. */
+const RECENT = 60;
+
+interface MeterValues {
+  readonly meter: MeterInfo;
+  readonly values: Float64Array;
+  readonly times: Float64Array;
+  /** Ring of the newest polls: RECENT values per metric, NaN where nothing was read. */
+  readonly recent: Float32Array;
+  polls: number;
+}
+
+export class Latest {
+  readonly #meters = new Map<string, MeterValues>();
+  readonly #topics = new Map<string, { values: MeterValues; index: number }>();
+  readonly #names = new Map<string, string[]>();
+
+  constructor(meters: readonly MeterInfo[]) {
+    this.setMeters(meters);
+  }
+
+  /** Takes over a changed configuration; meters whose metrics are the same keep their values. */
+  setMeters(meters: readonly MeterInfo[]): void {
+    const before = new Map(this.#meters);
+    this.#meters.clear();
+    this.#topics.clear();
+    this.#names.clear();
+    for (const meter of meters) {
+      const old = before.get(meter.name);
+      const values = old?.meter === meter ? old : empty(meter);
+      this.#meters.set(meter.name, values);
+      meter.metrics.forEach((metric, index) => {
+        const topic = topicOf(meter, metric);
+        this.#topics.set(topic, { values, index });
+        const named = this.#names.get(metric.name);
+        if (named) named.push(topic);
+        else this.#names.set(metric.name, [topic]);
+      });
+    }
+  }
+
+  /** Metrics that the poll did not read keep their older value and its time. A poll older than what is known is ignored. */
+  update(poll: Poll): void {
+    const known = this.#meters.get(poll.meter.name);
+    if (known?.meter !== poll.meter) return;
+    const column = known.polls++ % RECENT;
+    for (let index = 0; index < poll.values.length; index++) {
+      const value = poll.values[index] as number;
+      known.recent[index * RECENT + column] = value;
+      if (Number.isNaN(value) || poll.slot < (known.times[index] as number)) continue;
+      known.values[index] = value;
+      known.times[index] = poll.slot;
+    }
+  }
+
+  /** By topic, or by a metric name that only one meter has. */
+  lookup(name: string): Lookup {
+    const entry = this.#topics.get(name);
+    if (entry) return { kind: 'found', reading: readingOf(entry.values, entry.index) };
+    const topics = this.#names.get(name);
+    if (!topics) return { kind: 'unknown' };
+    return topics.length === 1 && topics[0] !== undefined ? this.lookup(topics[0]) : { kind: 'ambiguous', topics };
+  }
+
+  *all(): Generator<LatestReading> {
+    for (const values of this.#meters.values()) {
+      for (let index = 0; index < values.values.length; index++) yield readingOf(values, index);
+    }
+  }
+
+  /** The newest values of a topic, oldest first; null where nothing was read. */
+  recent(topic: string): (number | null)[] {
+    const entry = this.#topics.get(topic);
+    if (!entry) return [];
+    const { recent, polls } = entry.values;
+    const count = Math.min(polls, RECENT);
+    return Array.from({ length: count }, (_, i) => {
+      const value = recent[entry.index * RECENT + ((polls - count + i) % RECENT)] as number;
+      return Number.isNaN(value) ? null : value;
+    });
+  }
+}
+
+const empty = (meter: MeterInfo): MeterValues => ({
+  meter,
+  values: new Float64Array(meter.metrics.length).fill(Number.NaN),
+  times: new Float64Array(meter.metrics.length).fill(Number.NEGATIVE_INFINITY),
+  recent: new Float32Array(meter.metrics.length * RECENT).fill(Number.NaN),
+  polls: 0,
+});
+
+function readingOf({ meter, values, times }: MeterValues, index: number): LatestReading {
+  const metric = meter.metrics[index] as MetricInfo;
+  const value = values[index] as number;
+  const read = !Number.isNaN(value);
+  return {
+    topic: topicOf(meter, metric),
+    meter,
+    metric,
+    value: read ? value : null,
+    time: read ? (times[index] as number) : null,
+  };
+}

@@ -1,0 +1,93 @@
+// From a spreadsheet to a register map: all of it, or every problem at once.
+
+import { basename, extname } from 'node:path';
+import { EmdcError } from '../errors.js';
+import type { RegisterMap } from '../meter.js';
+import { findColumns, plain } from './columns.js';
+import { readLimits } from './limits.js';
+import { lintMetrics, lintSheet } from './lint.js';
+import { type MapProblem, Problems, refuseErrors } from './problem.js';
+import { type RowContext, readRows } from './rows.js';
+import { readWorkbook, type Sheet, type Workbook } from './workbook.js';
+
+export interface LoadOptions {
+  /** Default `Metrics`; does not count for a .csv file. */
+  readonly worksheet?: string;
+}
+
+export interface LoadedMap {
+  readonly map: RegisterMap;
+  /** Warnings. */
+  readonly problems: readonly MapProblem[];
+}
+
+export interface CheckedMap {
+  /** Null where a problem is an error. */
+  readonly map: RegisterMap | null;
+  readonly problems: readonly MapProblem[];
+}
+
+const MAX_METRICS = 65_536;
+
+/** Throws InvalidInput with every problem of the file where one of them is an error. */
+export function loadRegisterMap(file: string, options: LoadOptions = {}): LoadedMap {
+  const { map, problems } = checkRegisterMap(file, options);
+  refuseErrors(file, problems);
+  if (map === null) throw new EmdcError({ code: 'internal', message: `${file} has neither a map nor an error` });
+  return { map, problems };
+}
+
+/** The same for those who want the problems and not an exception. */
+export function checkRegisterMap(file: string, options: LoadOptions = {}): CheckedMap {
+  let book: Workbook;
+  try {
+    book = readWorkbook(file);
+  } catch (error) {
+    if (!(error instanceof EmdcError)) throw error;
+    const problems = new Problems(file, 'file');
+    problems.add('unreadable-file', { cell: null, value: null, expected: `${error.message}. ${error.hint}` });
+    return { map: null, problems: problems.list };
+  }
+  return checkWorkbook(book, file, options);
+}
+
+/** `file` names the map and is part of every problem. */
+export function checkWorkbook(book: Workbook, file: string, options: LoadOptions = {}): CheckedMap {
+  const worksheet = options.worksheet ?? 'Metrics';
+  const sheet = findSheet(book, worksheet);
+  const problems = new Problems(file, sheet?.name ?? worksheet);
+  if (sheet === undefined) {
+    problems.add('no-such-worksheet', {
+      cell: null,
+      value: worksheet,
+      expected: `expected one of the sheets there are: ${book.sheets.map((s) => s.name).join(', ')}`,
+    });
+    return { map: null, problems: problems.list };
+  }
+  const { limits, problems: limitProblems } = readLimits(book, file);
+  const places = findColumns(sheet, problems);
+  if (places === null) return { map: null, problems: [...problems.list, ...limitProblems.list] };
+  const context: RowContext = { sheet, places, problems, textIsNormal: book.format === 'csv' };
+  const rows = readRows(context);
+  lintSheet(context);
+  lintMetrics(rows, limits, context);
+  if (rows.length > MAX_METRICS) {
+    problems.add('too-many-metrics', { cell: null, value: rows.length, expected: `expected at most ${MAX_METRICS}` });
+  }
+  const failed = problems.hasErrors || limitProblems.hasErrors;
+  const map: RegisterMap = {
+    name: basename(file, extname(file)),
+    file,
+    metrics: rows.map((row) => row.metric),
+    limits: { maxRegisters: limits.maxRegisters, maxGap: limits.maxGap, pauseMs: limits.pauseMs },
+  };
+  return { map: failed ? null : map, problems: [...problems.list, ...limitProblems.list] };
+}
+
+function findSheet(book: Workbook, worksheet: string): Sheet | undefined {
+  if (book.format === 'csv') return book.sheets[0];
+  return (
+    book.sheets.find((sheet) => sheet.name === worksheet) ??
+    book.sheets.find((sheet) => plain(sheet.name) === plain(worksheet))
+  );
+}

@@ -1,0 +1,237 @@
+// Turns the rows of a sheet into metrics. Reading stops at the first row without a metric name. A row with an error gives
+// no metric; the rows after it are still read, so that all problems come out at once.
+
+import type { Metric } from '../meter.js';
+import { fromSixDigits } from './addresses.js';
+import { isTakeable, toNumber } from './cells.js';
+import { functionWords, orderWords, sideWords, toChoice, toKind, toNotAvailable } from './choices.js';
+import { type ColumnKey, type ColumnPlaces, columns } from './columns.js';
+import { dataTypeNames, dataTypes, findDataType, type TypeFacts } from './data-types.js';
+import type { Problems } from './problem.js';
+import { type Cell, cellRef, type Sheet } from './workbook.js';
+
+/** A metric and where it stands. */
+export interface MetricRow {
+  readonly row: number;
+  readonly metric: Metric;
+}
+
+export interface RowContext {
+  readonly sheet: Sheet;
+  readonly places: ColumnPlaces;
+  readonly problems: Problems;
+  /** In a .csv file every number is text. */
+  readonly textIsNormal: boolean;
+}
+
+const MAX_NAME_LENGTH = 128;
+
+/** Rows 2 to the last one that has a metric name. */
+export function lastMetricRow({ sheet, places }: RowContext): number {
+  const nameColumn = places.get('name') ?? 0;
+  let row = 2;
+  while (sheet.rows.get(row)?.has(nameColumn) === true) row++;
+  return row - 1;
+}
+
+export function readRows(context: RowContext): MetricRow[] {
+  const found: MetricRow[] = [];
+  const last = lastMetricRow(context);
+  for (let row = 2; row <= last; row++) {
+    const metric = new RowReader(context, row).read();
+    if (metric !== null) found.push({ row, metric });
+  }
+  return found;
+}
+
+class RowReader {
+  readonly #context: RowContext;
+  readonly #row: number;
+  readonly #problems: Problems;
+
+  constructor(context: RowContext, row: number) {
+    this.#context = context;
+    this.#row = row;
+    this.#problems = context.problems;
+  }
+
+  read(): Metric | null {
+    const name = this.#name();
+    const dataType = this.#dataType();
+    const fn = this.#choice('function', functionWords, 'holding');
+    const address = this.#address();
+    const size = this.#number('size', true, 'the number of registers, 1 to 4');
+    const scale = this.#number('scale', false, 'a number, 1 for none');
+    const offset = this.#number('offset', false, 'a number, 0 for none', 0);
+    const wordOrder = this.#choice('wordOrder', orderWords, 'big');
+    const byteOrder = this.#choice('byteOrder', orderWords, 'big');
+    const side = this.#choice('side', sideWords, 'primary');
+    const kindCell = this.#optional('kind');
+    const kind = kindCell === undefined ? ({ type: 'gauge' } as const) : toKind(kindCell, this.#problems);
+    const facts = dataType === undefined ? undefined : dataTypes.get(dataType);
+    const sizeFits = facts !== undefined && size !== undefined && this.#sizeFits(size, facts, String(dataType));
+    const addressFits = address !== undefined && this.#addressFits(address, size ?? 1);
+    const notAvailable = sizeFits ? this.#notAvailable(facts.rawBits ?? size * 16) : undefined;
+    if (dataType !== undefined && fn !== undefined) {
+      const isBit = fn === 'coil' || fn === 'discrete';
+      if (isBit !== (dataType === 'BOOL')) {
+        this.#problems.add('type-and-function-disagree', {
+          cell: this.#ref('dataType'),
+          value: dataType,
+          expected: isBit
+            ? `a ${fn} is a single bit: expected BOOL`
+            : `BOOL is for coils and discrete inputs: for one bit of a ${fn} register write BIT0 … BIT15`,
+        });
+        return null;
+      }
+    }
+    if (name === undefined || dataType === undefined || fn === undefined || address === undefined) return null;
+    if (size === undefined || scale === undefined || offset === undefined || kind === undefined) return null;
+    if (wordOrder === undefined || byteOrder === undefined || side === undefined) return null;
+    if (!sizeFits || !addressFits || notAvailable === undefined) return null;
+    return {
+      name,
+      description: this.#text('description'),
+      unit: this.#text('unit'),
+      dataType,
+      kind,
+      function: fn,
+      address,
+      size,
+      wordOrder,
+      byteOrder,
+      scale,
+      offset,
+      notAvailable,
+      side,
+      exponent: this.#text('exponent') || null,
+    };
+  }
+
+  #ref(key: ColumnKey): string {
+    return cellRef(this.#row, this.#context.places.get(key) ?? 0);
+  }
+
+  #cell(key: ColumnKey): Cell | undefined {
+    const column = this.#context.places.get(key);
+    return column === undefined ? undefined : this.#context.sheet.rows.get(this.#row)?.get(column);
+  }
+
+  #optional(key: ColumnKey): Cell | undefined {
+    const cell = this.#cell(key);
+    return cell === undefined || !isTakeable(cell, this.#problems) ? undefined : cell;
+  }
+
+  #required(key: ColumnKey): Cell | undefined {
+    const cell = this.#cell(key);
+    if (cell !== undefined) return isTakeable(cell, this.#problems) ? cell : undefined;
+    const hint = key === 'scale' ? '; 1 leaves the raw number as it is' : '';
+    this.#problems.add('missing-value', {
+      cell: this.#ref(key),
+      value: null,
+      expected: `expected a value for ${columns[key].header}${hint}`,
+    });
+    return undefined;
+  }
+
+  #text(key: ColumnKey): string {
+    const cell = this.#optional(key);
+    return cell === undefined ? '' : String(cell.value);
+  }
+
+  #number(key: ColumnKey, whole: boolean, what: string, fallback?: number): number | undefined {
+    const absent = fallback !== undefined && this.#cell(key) === undefined;
+    if (absent) return fallback;
+    const cell = this.#required(key);
+    const { textIsNormal } = this.#context;
+    return cell === undefined ? undefined : toNumber(cell, { whole, textIsNormal, what }, this.#problems);
+  }
+
+  #choice<T extends string>(key: ColumnKey, known: ReadonlyMap<string, T>, fallback: T): T | undefined {
+    const cell = this.#cell(key);
+    if (cell === undefined) return fallback;
+    return isTakeable(cell, this.#problems) ? toChoice(cell, known, this.#problems) : undefined;
+  }
+
+  #name(): string | undefined {
+    const cell = this.#required('name');
+    if (cell === undefined) return undefined;
+    const name = String(cell.value);
+    const expected =
+      name.length > MAX_NAME_LENGTH
+        ? `expected at most ${MAX_NAME_LENGTH} characters`
+        : /[\p{Cc}\p{Cf}/]/u.test(name)
+          ? 'expected a name without slashes, line breaks and control characters: it is the last part of a topic'
+          : null;
+    if (expected === null) return name;
+    this.#problems.add('bad-name', { cell: cell.ref, value: name, expected });
+    return undefined;
+  }
+
+  #dataType(): Metric['dataType'] | undefined {
+    const cell = this.#required('dataType');
+    if (cell === undefined) return undefined;
+    const found = findDataType(String(cell.value));
+    switch (found.found) {
+      case 'type':
+        return found.type;
+      case 'other name':
+        this.#problems.add('other-name-for-data-type', {
+          cell: cell.ref,
+          value: cell.value,
+          expected: `expected ${found.type}`,
+          fix: { type: 'set', cell: cell.ref, value: found.type },
+        });
+        return undefined;
+      case 'nothing':
+        this.#problems.add('unknown-data-type', {
+          cell: cell.ref,
+          value: cell.value,
+          expected: `expected one of ${dataTypeNames}`,
+        });
+        return undefined;
+    }
+  }
+
+  #address(): number | undefined {
+    const what = 'a zero-based address, 0 to 65535';
+    const address = this.#number('address', true, what);
+    if (address === undefined || (address >= 0 && address <= 65_535)) return address;
+    const printed = fromSixDigits(address);
+    this.#problems.add('address-out-of-range', {
+      cell: this.#ref('address'),
+      value: address,
+      expected:
+        printed === null
+          ? `expected ${what}`
+          : `expected ${what}: register number ${address} is likely address ${printed.address} of function ${printed.function}`,
+    });
+    return undefined;
+  }
+
+  #addressFits(address: number, size: number): boolean {
+    if (address + size <= 65_536) return true;
+    const expected = `${size} registers from ${address} on go past the last address, 65535`;
+    this.#problems.add('address-out-of-range', { cell: this.#ref('address'), value: address, expected });
+    return false;
+  }
+
+  #sizeFits(size: number, { sizes }: TypeFacts, type: string): boolean {
+    if (sizes.includes(size)) return true;
+    const only = sizes.length === 1 ? sizes[0] : undefined;
+    const cell = this.#ref('size');
+    this.#problems.add('size-and-type-disagree', {
+      cell,
+      value: size,
+      expected: `${type} takes ${only ?? `${sizes[0]} to ${sizes.at(-1)}`} register${only === 1 ? '' : 's'}`,
+      ...(only === undefined ? {} : { fix: { type: 'set', cell, value: only } }),
+    });
+    return false;
+  }
+
+  #notAvailable(bits: number): bigint[] | undefined {
+    const cell = this.#cell('notAvailable');
+    if (cell === undefined) return [];
+    return isTakeable(cell, this.#problems) ? toNotAvailable(cell, bits, this.#problems) : undefined;
+  }
+}

@@ -1,0 +1,181 @@
+// Reads .xlsx and .csv files into cells. The only importer of the spreadsheet library. A cell is its value, never its
+// displayed text: a scale that shows as 1.52588E-05 is the number behind it. A formula is the value that the spreadsheet
+// program last computed for it. What cannot be taken at its value (dates, errors, formulas never computed) says so.
+
+import { readFileSync } from 'node:fs';
+import { extname } from 'node:path';
+import { read, SSF, utils, type WorkSheet } from 'xlsx';
+import { EmdcError, messageOf } from '../errors.js';
+
+/** `uncomputed`: a formula without a stored value. `error`: `#REF!` and the like. */
+export type CellKind = 'text' | 'number' | 'boolean' | 'date' | 'error' | 'uncomputed';
+
+export interface Cell {
+  /** `F7` */
+  readonly ref: string;
+  /** 1-based, as the spreadsheet shows it. */
+  readonly row: number;
+  /** 0-based. */
+  readonly column: number;
+  readonly kind: CellKind;
+  /** Text is trimmed and never empty; for `date`, `error` and `uncomputed` the displayed text. */
+  readonly value: string | number | boolean;
+}
+
+export interface CellRange {
+  /** `C2:C5` */
+  readonly ref: string;
+  readonly firstRow: number;
+  readonly lastRow: number;
+  readonly firstColumn: number;
+  readonly lastColumn: number;
+}
+
+export interface Sheet {
+  /** Empty in a .csv file, which has one nameless sheet. */
+  readonly name: string;
+  /** 1-based row number → 0-based column → cell. Empty cells and rows are absent. */
+  readonly rows: ReadonlyMap<number, ReadonlyMap<number, Cell>>;
+  /** Number of the last row that has a cell; 0: an empty sheet. */
+  readonly lastRow: number;
+  readonly merges: readonly CellRange[];
+  readonly hiddenRows: ReadonlySet<number>;
+  readonly hiddenColumns: ReadonlySet<number>;
+}
+
+export interface Workbook {
+  readonly format: 'xlsx' | 'csv';
+  readonly sheets: readonly Sheet[];
+}
+
+const MAX_BYTES = 32 * 1024 * 1024;
+/** More rows than a meter has registers: the rest of a runaway sheet is not looked at. */
+const MAX_ROWS = 70_000;
+
+export const cellRef = (row: number, column: number): string => utils.encode_cell({ r: row - 1, c: column });
+
+export const columnLetter = (column: number): string => utils.encode_col(column);
+
+/** Throws EmdcError `unreadable-file` where the file is absent, too large, or neither .xlsx nor .csv. */
+export function readWorkbook(file: string): Workbook {
+  const format = extname(file).toLowerCase();
+  if (format !== '.xlsx' && format !== '.csv') throw unreadable(`${file} is neither an .xlsx nor a .csv file`);
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(file);
+  } catch (error) {
+    throw unreadable(`${file} cannot be read: ${messageOf(error)}`, error);
+  }
+  return parseWorkbook(bytes, { format: format === '.csv' ? 'csv' : 'xlsx', file });
+}
+
+/** Throws EmdcError `unreadable-file`; `file` is for its message. */
+export function parseWorkbook(
+  bytes: Uint8Array,
+  { format, file }: { readonly format: 'xlsx' | 'csv'; readonly file: string },
+): Workbook {
+  if (bytes.length > MAX_BYTES) throw unreadable(`${file} is larger than ${MAX_BYTES / 1024 / 1024} MB`);
+  return format === 'csv' ? parseCsv(bytes) : parseXlsx(bytes, file);
+}
+
+function parseXlsx(bytes: Uint8Array, file: string): Workbook {
+  // The library takes anything for text: without this check a PDF would load as a sheet of one strange cell.
+  if (bytes[0] !== 0x50 || bytes[1] !== 0x4b) throw unreadable(`${file} is not an .xlsx file`);
+  try {
+    const book = read(bytes, { type: 'array', cellNF: true, cellStyles: true, sheetRows: MAX_ROWS });
+    return { format: 'xlsx', sheets: book.SheetNames.map((name) => toSheet(name, book.Sheets[name])) };
+  } catch (error) {
+    throw unreadable(`${file} is not an .xlsx file that can be read: ${messageOf(error)}`, error);
+  }
+}
+
+function parseCsv(bytes: Uint8Array): Workbook {
+  const text = decodeText(bytes);
+  if (text.trim() === '') return { format: 'csv', sheets: [toSheet('', undefined)] };
+  // `raw` keeps every field as written; the library's own guesses make numbers of names and dates of numbers.
+  const book = read(text, { type: 'string', raw: true, sheetRows: MAX_ROWS });
+  return { format: 'csv', sheets: [toSheet('', book.Sheets[book.SheetNames[0] ?? ''])] };
+}
+
+function decodeText(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return new TextDecoder('windows-1252').decode(bytes);
+  }
+}
+
+function toSheet(name: string, source: WorkSheet | undefined): Sheet {
+  const rows = new Map<number, Map<number, Cell>>();
+  let lastRow = 0;
+  for (const [ref, raw] of Object.entries(source ?? {})) {
+    if (ref.startsWith('!')) continue;
+    const { r, c } = utils.decode_cell(ref);
+    const cell = toCell(ref, r + 1, c, raw);
+    if (cell === undefined) continue;
+    let row = rows.get(r + 1);
+    if (row === undefined) {
+      row = new Map();
+      rows.set(r + 1, row);
+    }
+    row.set(c, cell);
+    lastRow = Math.max(lastRow, r + 1);
+  }
+  return {
+    name,
+    rows,
+    lastRow,
+    merges: (source?.['!merges'] ?? []).map((range) => ({
+      ref: utils.encode_range(range),
+      firstRow: range.s.r + 1,
+      lastRow: range.e.r + 1,
+      firstColumn: range.s.c,
+      lastColumn: range.e.c,
+    })),
+    hiddenRows: new Set(indexesOf(source?.['!rows'], (row) => row.hidden === true).map((index) => index + 1)),
+    hiddenColumns: new Set(indexesOf(source?.['!cols'], (column) => column.hidden === true)),
+  };
+}
+
+function indexesOf<T>(list: readonly T[] | undefined, wanted: (item: T) => boolean): number[] {
+  const found: number[] = [];
+  list?.forEach((item, index) => {
+    if (item && wanted(item)) found.push(index);
+  });
+  return found;
+}
+
+interface RawCell {
+  readonly t?: string;
+  readonly v?: unknown;
+  readonly w?: string;
+  readonly f?: string;
+  readonly z?: string | number;
+}
+
+function toCell(ref: string, row: number, column: number, raw: RawCell): Cell | undefined {
+  const place = { ref, row, column };
+  const { v: value } = raw;
+  if (value === undefined || value === null) {
+    return raw.f === undefined ? undefined : { ...place, kind: 'uncomputed', value: `=${raw.f}` };
+  }
+  const shown = raw.w ?? String(value);
+  if (raw.t === 'e') return { ...place, kind: 'error', value: shown };
+  if (typeof value === 'number') {
+    const isDate = raw.t === 'd' || (raw.z !== undefined && SSF.is_date(String(raw.z)));
+    return isDate ? { ...place, kind: 'date', value: shown } : { ...place, kind: 'number', value };
+  }
+  if (typeof value === 'boolean') return { ...place, kind: 'boolean', value };
+  if (value instanceof Date) return { ...place, kind: 'date', value: shown };
+  const text = String(value).trim();
+  return text === '' ? undefined : { ...place, kind: 'text', value: text };
+}
+
+function unreadable(message: string, cause?: unknown): EmdcError {
+  return new EmdcError({
+    code: 'unreadable-file',
+    message,
+    hint: 'A register map is an .xlsx or .csv file. Save it as one of these in the spreadsheet program.',
+    cause,
+  });
+}

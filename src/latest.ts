@@ -83,8 +83,18 @@ export class Latest {
     return topics.length === 1 && topics[0] !== undefined ? this.lookup(topics[0]) : { kind: 'ambiguous', topics };
   }
 
-  *all(): Generator<LatestReading> {
-    for (const values of this.#meters.values()) {
+  get meterCount(): number {
+    return this.#meters.size;
+  }
+
+  has(meter: string): boolean {
+    return this.#meters.has(meter);
+  }
+
+  /** Meter by meter; `meters`: only these, null: all. */
+  *all(meters: ReadonlySet<string> | null = null): Generator<LatestReading> {
+    for (const [name, values] of this.#meters) {
+      if (meters?.has(name) === false) continue;
       for (let index = 0; index < values.values.length; index++) yield readingOf(values, index);
     }
   }

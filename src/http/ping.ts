@@ -1,0 +1,74 @@
+// GET /ping: for a watchdog. The status code says whether to act, one word says how it is, and the whole state is there
+// as JSON for whoever asks why.
+
+import type { Request, Response } from 'express';
+import type { Service, ServiceStatus } from '../service.js';
+import { preferred } from './negotiate.js';
+
+export function ping(service: Service) {
+  return (request: Request, response: Response): void => {
+    const status = service.status();
+    response.status(status.status === 'failing' ? 503 : 200);
+    if (preferred(request.get('accept'), ['text/plain', 'application/json']) === 'application/json') {
+      response.json(statusDocument(status));
+    } else {
+      response.type('text/plain').send(`${status.status}\n`);
+    }
+  };
+}
+
+const iso = (time: number | null): string | null => (time === null ? null : new Date(time).toISOString());
+
+/** The state as its readers outside know it: snake case, times in ISO 8601 UTC. A promise, so spelt out. */
+export function statusDocument(status: ServiceStatus) {
+  return {
+    status: status.status,
+    reasons: status.reasons,
+    version: status.version,
+    started_at: iso(status.startedAt),
+    uptime_seconds: status.uptimeSeconds,
+    schedule: {
+      last: iso(status.schedule.last),
+      next: iso(status.schedule.next),
+      cycles: status.schedule.cycles,
+      missed: status.schedule.missed,
+      overran: status.schedule.overran,
+      last_duration_ms: status.schedule.lastDurationMs,
+    },
+    meters: status.meters.map((meter) => ({
+      name: meter.name,
+      host: meter.host,
+      port: meter.port,
+      unit_id: meter.unitId,
+      schedule: meter.schedule,
+      state: meter.state,
+      since: iso(meter.since),
+      why: meter.why,
+      last_success: iso(meter.lastSuccess),
+      last_error: meter.lastError && { time: iso(meter.lastError.time), message: meter.lastError.message },
+      round_trip_ms: meter.roundTripMs,
+      next_slot: iso(meter.nextSlot),
+      polls: meter.counters.polls,
+      requests: meter.counters.requests,
+      readings: meter.counters.readings,
+      missed_slots: meter.counters.missedSlots,
+      overrun_slots: meter.counters.overrunSlots,
+      missing: meter.counters.missing,
+    })),
+    database: {
+      dialect: status.database.dialect,
+      state: status.database.state,
+      since: iso(status.database.since),
+      last_error: status.database.lastError,
+      write_ms: status.database.writeMs,
+    },
+    spool: {
+      readings: status.spool.readings,
+      bytes: status.spool.bytes,
+      oldest: iso(status.spool.oldest),
+      dropped: status.spool.dropped,
+      dead_letters: status.spool.deadLetters,
+    },
+    lost: status.lost,
+  };
+}

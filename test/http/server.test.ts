@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { request as httpsRequest } from 'node:https';
+import { connect } from 'node:net';
+import { networkInterfaces, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { systemClock } from '../../src/clock.js';
+import { EmdcError } from '../../src/errors.js';
+import { MAX_REQUESTS_PER_MINUTE } from '../../src/http/app.js';
+import { MAX_CONNECTIONS, startHttpServer } from '../../src/http/server.js';
+import { silentLog } from '../../src/log.js';
+import { ask, openServer, sendRaw } from '../support/http.js';
+import { meterInfo, metricInfo, ServiceInHand } from '../support/service.js';
+
+const makeService = () => new ServiceInHand([meterInfo('site/a', [metricInfo('V')])], () => Date.now());
+
+test('anything but the three endpoints is a problem document that names them', async (t) => {
+  const { url } = await openServer(t, { service: makeService() });
+  for (const path of ['/', '/metrics', '/ping/x', '/%00', '/..%2f..%2fetc/passwd', '/%', '/favicon.ico']) {
+    const answer = await ask(url + path);
+    assert.equal(answer.status, 404, path);
+    assert.equal(answer.headers['content-type'], 'application/problem+json; charset=utf-8');
+    assert.equal(answer.json()['status'], 404);
+    assert.match(String(answer.json()['hint']), /GET \/metric/);
+  }
+});
+
+test('a method that is not offered is 405 and told what is', async (t) => {
+  const { url } = await openServer(t, { service: makeService() });
+  for (const [method, path, allow] of [
+    ['POST', '/ping', 'GET, HEAD, OPTIONS'],
+    ['DELETE', '/metric', 'GET, HEAD, OPTIONS'],
+    ['GET', '/collect', 'POST, OPTIONS'],
+    ['TRACE', '/collect', 'POST, OPTIONS'],
+  ] as const) {
+    const answer = await ask(url + path, { method });
+    assert.equal(answer.status, 405, `${method} ${path}`);
+    assert.equal(answer.headers.allow, allow);
+    assert.equal((await ask(url + path, { method: 'OPTIONS' })).headers.allow, allow);
+  }
+});
+
+test('HEAD answers like GET, without the text', async (t) => {
+  const { url } = await openServer(t, { service: makeService() });
+  for (const path of ['/ping', '/metric']) {
+    const answer = await ask(url + path, { method: 'HEAD' });
+    assert.equal(answer.status, 200);
+    assert.equal(answer.text, '');
+  }
+});
+
+test('every answer carries strict headers and none says what serves it', async (t) => {
+  const { url } = await openServer(t, { service: makeService() });
+  for (const path of ['/ping', '/metric', '/nothing']) {
+    const { headers } = await ask(url + path);
+    assert.match(String(headers['content-security-policy']), /^default-src 'none';script-src 'sha256-/);
+    assert.equal(headers['x-content-type-options'], 'nosniff');
+    assert.equal(headers['x-frame-options'], 'DENY');
+    assert.equal(headers['cache-control'], 'no-store');
+    assert.equal(headers['x-powered-by'], undefined);
+    assert.equal(headers['strict-transport-security'], undefined);
+    assert.equal(headers['access-control-allow-origin'], undefined);
+  }
+});
+
+test('a body is refused before it is sent, where the caller waits to be asked', async (t) => {
+  const { port } = await openServer(t, { service: makeService() });
+  const answer = await sendRaw(
+    port,
+    'POST /collect HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n',
+  );
+  assert.match(answer, /^HTTP\/1\.1 413 /);
+});
+
+test('a body of a hundred megabytes is answered 413 and leaves no trace in memory', async (t) => {
+  const { url } = await openServer(t, { service: makeService() });
+  const body = Buffer.alloc(100 * 1024 * 1024);
+  const before = process.memoryUsage().rss;
+  const answer = await ask(`${url}/collect`, { method: 'POST', body });
+  assert.equal(answer.status, 413);
+  assert.equal(answer.json()['code'], 'body-refused');
+  assert.ok(process.memoryUsage().rss - before < 64 * 1024 * 1024);
+});
+
+test('a header too large, and what is not HTTP, are answered and cut off', async (t) => {
+  const { port } = await openServer(t, { service: makeService() });
+  assert.match(
+    await sendRaw(port, `GET /ping HTTP/1.1\r\nHost: x\r\nA: ${'x'.repeat(20_000)}\r\n\r\n`),
+    /^HTTP\/1\.1 431 /,
+  );
+  assert.match(await sendRaw(port, 'hello\r\n\r\n'), /^HTTP\/1\.1 400 .*"code":"not-http"/s);
+  assert.match(await sendRaw(port, Buffer.from([0x16, 3, 1, 0, 5, 1, 0, 0, 1, 0])), /^HTTP\/1\.1 400 /);
+  assert.match(await sendRaw(port, 'GET /ping HTTP/1.1\r\n\r\n'), /^HTTP\/1\.1 400 /, 'no Host');
+});
+
+test('connections that never finish their request keep nobody out', async (t) => {
+  const { url, port } = await openServer(t, { service: makeService() });
+  const sockets = Array.from({ length: MAX_CONNECTIONS + 50 }, () => connect(port, '127.0.0.1'));
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+  });
+  let cutOff = 0;
+  for (const socket of sockets) {
+    socket.on('error', () => {});
+    socket.on('close', () => cutOff++);
+    await once(socket, 'connect');
+    socket.write('GET /ping HTTP/1.1\r\nHost: x\r\nX-Slow: ');
+  }
+  assert.equal((await ask(`${url}/ping`)).status, 200);
+  assert.ok(cutOff >= 50, `${cutOff} cut off`);
+  assert.ok(cutOff < MAX_CONNECTIONS, 'those within the bound are left alone');
+});
+
+test('one remote address is limited in its rate, loopback is not', async (t) => {
+  const service = makeService();
+  const local = Object.values(networkInterfaces())
+    .flat()
+    .find((address) => address?.family === 'IPv4' && !address.internal)?.address;
+  if (!local) return t.skip('this machine has no address but loopback');
+  const { port } = await openServer(t, { service, http: { host: '0.0.0.0' } });
+  const statuses = new Map<number, number>();
+  for (let i = 0; i < MAX_REQUESTS_PER_MINUTE + 10; i++) {
+    const { status } = await ask(`http://${local}:${port}/ping`);
+    statuses.set(status, (statuses.get(status) ?? 0) + 1);
+  }
+  assert.deepEqual(
+    [...statuses],
+    [
+      [200, MAX_REQUESTS_PER_MINUTE],
+      [429, 10],
+    ],
+  );
+  for (let i = 0; i < 20; i++) assert.equal((await ask(`http://127.0.0.1:${port}/ping`)).status, 200);
+});
+
+test('binding elsewhere than loopback without a token is warned of', async (t) => {
+  const warnings: string[] = [];
+  const log = { ...silentLog, warn: (message: string) => void warnings.push(message) };
+  await openServer(t, { service: makeService(), log });
+  await openServer(t, { service: makeService(), log, http: { host: '0.0.0.0', token: 'x' } });
+  assert.deepEqual(warnings, []);
+  await openServer(t, { service: makeService(), log, http: { host: '0.0.0.0' } });
+  assert.match(warnings.join(), /http\.token/);
+});
+
+test('a port that is taken is an error that says so', async (t) => {
+  const { port } = await openServer(t, { service: makeService() });
+  const http = { host: '127.0.0.1', port, token: '', tlsCertificate: '', tlsKey: '' };
+  await assert.rejects(
+    startHttpServer({ service: makeService(), http, log: silentLog, clock: systemClock }),
+    (error) => error instanceof EmdcError && error.code === 'http-port-taken' && error.message.includes(String(port)),
+  );
+});
+
+test('with a certificate it speaks HTTPS, and a missing one stops the start', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'emdc-tls-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const files = { tlsCertificate: join(folder, 'cert.pem'), tlsKey: join(folder, 'key.pem') };
+  await assert.rejects(
+    openServer(t, { service: makeService(), http: files }),
+    (error) => error instanceof EmdcError && error.code === 'http-certificate',
+  );
+  try {
+    const how = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost -days 2';
+    execFileSync('openssl', [...how.split(' '), '-keyout', files.tlsKey, '-out', files.tlsCertificate], {
+      stdio: 'ignore',
+    });
+  } catch {
+    return t.skip('no openssl to make a certificate with');
+  }
+  const { url, port } = await openServer(t, { service: makeService(), http: files });
+  assert.match(url, /^https:/);
+  const request = httpsRequest(`${url}/ping`, { rejectUnauthorized: false, agent: false }).end();
+  const [response] = await once(request, 'response');
+  assert.equal(response.statusCode, 200);
+  assert.match(response.headers['strict-transport-security'], /max-age/);
+  response.resume();
+  await once(response, 'end');
+  assert.doesNotMatch(await sendRaw(port, 'GET /ping HTTP/1.1\r\nHost: x\r\n\r\n'), /200 OK/);
+});

@@ -1,6 +1,6 @@
 // Why a read over Modbus failed: what link.ts makes of every foreign error, and all that the flow sees of one.
 
-import { EmdcError } from '../errors.js';
+import { EmdcError, messageOf } from '../errors.js';
 import type { MissingReason } from '../reading.js';
 
 export type ModbusFailureKind =
@@ -40,4 +40,22 @@ export class ModbusFailure extends EmdcError {
         return 'deadline';
     }
   }
+}
+
+const CONNECT_TEXTS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'refused, nothing listens there (ECONNREFUSED)',
+  ECONNRESET: 'reset by the other side (ECONNRESET)',
+  EPIPE: 'closed by the other side (EPIPE)',
+  ETIMEDOUT: 'timed out (ETIMEDOUT)',
+  EHOSTUNREACH: 'host unreachable (EHOSTUNREACH)',
+  ENETUNREACH: 'network unreachable (ENETUNREACH)',
+  ENOTFOUND: 'host name unknown (ENOTFOUND)',
+  EAI_AGAIN: 'host name cannot be looked up now (EAI_AGAIN)',
+};
+
+/** What a socket's error means, for people. Of several addresses tried, the first one's error counts. */
+export function connectText(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return connectText(error.errors[0]);
+  const code = (error as { code?: unknown } | null)?.code;
+  return (typeof code === 'string' ? CONNECT_TEXTS[code] : undefined) ?? messageOf(error);
 }

@@ -1,0 +1,263 @@
+// One TCP connection to a meter or gateway, from connect to the first thing that goes wrong: then it is destroyed and
+// never used again. Judges every byte before a client parses it, and holds one frame's worth of memory at most.
+
+import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
+import { messageOf } from '../errors.js';
+import { offAbort, onAbort } from './abort.js';
+import { type Answer, ExceptionAnswer, UnitClient } from './client.js';
+import { connectText, ModbusFailure, type ModbusFailureKind } from './failure.js';
+import {
+  byteCountOf,
+  describeRequest,
+  type ExpectedAnswer,
+  exceptionText,
+  FUNCTION_CODES,
+  frameLength,
+  judgeAnswer,
+  MAX_FRAME_BYTES,
+} from './protocol.js';
+import type { ReadOptions, ReadRequest } from './reader.js';
+
+/** Enough for a frame and the sign of a flood. */
+const RECEIVE_BYTES = 512;
+const KEEP_ALIVE_MS = 30_000;
+
+export interface Endpoint {
+  /** `host:port`, for messages. */
+  readonly key: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+interface Exchange {
+  readonly expected: ExpectedAnswer;
+  readonly client: UnitClient;
+  readonly fail: (failure: ModbusFailure) => void;
+}
+
+let transactionId = Math.floor(Math.random() * 65_536);
+
+/**
+ * Unique over all connections until 65,536 requests later, and never the next number: an answer that a gateway kept from
+ * an earlier connection, or that a device numbers by its own counting, does not fit.
+ */
+function nextTransactionId(): number {
+  transactionId = (transactionId + 25_183) & 0xffff;
+  return transactionId;
+}
+
+export class Connection {
+  readonly #endpoint: Endpoint;
+  readonly #socket: Socket;
+  readonly #clients = new Map<number, UnitClient>();
+  readonly #received = Buffer.allocUnsafe(MAX_FRAME_BYTES + 1);
+  #receivedBytes = 0;
+  #exchange: Exchange | null = null;
+  /** The number that the client itself gave the request, which it wants to see again. */
+  #clientTransactionId = 0;
+  #rejectConnect: ((failure: ModbusFailure) => void) | null = null;
+  #alive = true;
+  #stale = false;
+
+  constructor(endpoint: Endpoint) {
+    this.#endpoint = endpoint;
+    const onread: OnReadOpts = {
+      buffer: Buffer.allocUnsafe(RECEIVE_BYTES),
+      callback: (length, bytes) => {
+        this.#receive(bytes, length);
+        return true;
+      },
+    };
+    const options: SocketConstructorOpts & { onread: OnReadOpts } = { onread };
+    this.#socket = new Socket(options);
+    this.#socket.on('error', (error) => this.#break(connectText(error), error));
+    this.#socket.on('end', () => this.#break('closed by the other side'));
+    this.#socket.on('close', () => this.#break('closed'));
+  }
+
+  get alive(): boolean {
+    return this.#alive;
+  }
+
+  /** It failed for what lay before the request: the other side had closed it, or answered something else. */
+  get stale(): boolean {
+    return this.#stale;
+  }
+
+  /** Once only. Rejects with a ModbusFailure: `unreachable`, `aborted`, or `disconnected` when closed meanwhile. */
+  connect({ timeoutMs, signal }: Pick<ReadOptions, 'timeoutMs' | 'signal'>): Promise<void> {
+    const { host, port, key } = this.#endpoint;
+    return new Promise((resolve, reject) => {
+      const leave = () => {
+        clearTimeout(timer);
+        if (signal) offAbort(signal, abort);
+        this.#rejectConnect = null;
+      };
+      this.#rejectConnect = (failure) => {
+        leave();
+        reject(failure);
+      };
+      const late = () => this.#fail('unreachable', `no connection to ${key} within ${timeoutMs} ms`);
+      const timer = setTimeout(late, timeoutMs);
+      const abort = () => this.#fail('aborted', `given up while connecting to ${key}`, signal?.reason);
+      if (signal) onAbort(signal, abort);
+      this.#socket.once('connect', () => {
+        leave();
+        resolve();
+      });
+      this.#socket.connect({
+        host,
+        port,
+        noDelay: true,
+        keepAlive: true,
+        keepAliveInitialDelay: KEEP_ALIVE_MS,
+        // Where a name has several addresses, Node gives each 250 ms, too short for a mobile line.
+        autoSelectFamilyAttemptTimeout: Math.max(250, Math.floor(timeoutMs / 2)),
+      });
+    });
+  }
+
+  /** Rejects with a ModbusFailure; after any but an exception the connection is gone. One call at a time. */
+  ask(request: ReadRequest, { timeoutMs, signal }: ReadOptions): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
+      const expected = {
+        transactionId: nextTransactionId(),
+        unitId: request.unitId,
+        functionCode: FUNCTION_CODES[request.function],
+        byteCount: byteCountOf(request),
+      };
+      const leave = () => {
+        clearTimeout(timer);
+        if (signal) offAbort(signal, abort);
+        this.#exchange = null;
+      };
+      const fail = (failure: ModbusFailure) => {
+        leave();
+        reject(failure);
+      };
+      const timer = setTimeout(() => this.#fail('timeout', `timeout after ${timeoutMs} ms`), timeoutMs);
+      const abort = () => this.#fail('aborted', 'given up', signal?.reason);
+      if (signal) onAbort(signal, abort);
+
+      const client = this.#clientOf(request.unitId);
+      const exchange: Exchange = { expected, client, fail: (failure) => fail(this.#about(request, failure)) };
+      this.#exchange = exchange;
+      this.#receivedBytes = 0;
+      client.read(request).then(
+        (answer) => {
+          if (this.#exchange !== exchange) return;
+          if (!fits(answer, expected)) return this.#fail('bad-answer', 'bad answer: misread by the parser');
+          leave();
+          resolve(Buffer.from(answer.data));
+        },
+        (error: unknown) => {
+          if (this.#exchange !== exchange) return;
+          if (!(error instanceof ExceptionAnswer)) return this.#fail('bad-answer', 'bad answer: not understood', error);
+          const message = exceptionText(error.code);
+          exchange.fail(new ModbusFailure({ kind: 'exception', message, exceptionCode: error.code }));
+        },
+      );
+    });
+  }
+
+  /** Closes at once; a request in flight fails as `disconnected`. */
+  close(): Promise<void> {
+    const closed = this.#socket.closed
+      ? Promise.resolve()
+      : new Promise<void>((resolve) => this.#socket.once('close', () => resolve()));
+    this.#fail('disconnected', 'connection closed on our side');
+    return closed;
+  }
+
+  #clientOf(unitId: number): UnitClient {
+    let client = this.#clients.get(unitId);
+    if (!client) {
+      client = new UnitClient(unitId, (frame) => this.#send(frame));
+      this.#clients.set(unitId, client);
+    }
+    return client;
+  }
+
+  #send(frame: Buffer): void {
+    if (!this.#exchange) return;
+    this.#clientTransactionId = frame.readUInt16BE(0);
+    frame.writeUInt16BE(this.#exchange.expected.transactionId, 0);
+    this.#socket.write(frame);
+  }
+
+  #receive(chunk: Uint8Array, length: number): void {
+    if (!this.#alive) return;
+    const exchange = this.#exchange;
+    if (!exchange) {
+      this.#fail('bad-answer', 'bytes that nobody asked for');
+      return;
+    }
+    const taken = Math.min(length, this.#received.length - this.#receivedBytes);
+    this.#received.set(chunk.subarray(0, taken), this.#receivedBytes);
+    this.#receivedBytes += taken;
+
+    const verdict = judgeAnswer(this.#received, this.#receivedBytes, exchange.expected);
+    switch (verdict) {
+      case 'incomplete':
+        break;
+      case 'answer':
+      case 'exception':
+        this.#deliver(exchange);
+        break;
+      case 'excess':
+        // The answer itself is right and counts; what came behind it makes every later one doubtful.
+        this.#deliver(exchange);
+        this.#drop();
+        break;
+      default:
+        this.#stale = verdict.kind === 'foreign';
+        this.#fail('bad-answer', `bad answer: ${verdict.message}`);
+    }
+  }
+
+  #deliver({ client }: Exchange): void {
+    const frame = this.#received.subarray(0, frameLength(this.#received));
+    frame.writeUInt16BE(this.#clientTransactionId, 0);
+    try {
+      client.deliver(frame);
+    } catch (error) {
+      this.#fail('bad-answer', `bad answer: ${messageOf(error)}`, error);
+    }
+  }
+
+  #drop(): void {
+    this.#alive = false;
+    this.#socket.destroy();
+  }
+
+  /** The connection ended by itself. */
+  #break(text: string, cause?: unknown): void {
+    if (this.#rejectConnect) {
+      this.#fail('unreachable', `no connection to ${this.#endpoint.key}: ${text}`, cause);
+    } else {
+      this.#stale ||= this.#alive && this.#receivedBytes === 0;
+      this.#fail('disconnected', `connection ${text}`, cause);
+    }
+  }
+
+  /** Ends the connection, and with it whatever waits on it. */
+  #fail(kind: ModbusFailureKind, message: string, cause?: unknown): void {
+    const exchange = this.#exchange;
+    this.#drop();
+    if (!this.#rejectConnect && !exchange) return;
+    const failure = new ModbusFailure({ kind, message, cause });
+    this.#rejectConnect?.(failure);
+    exchange?.fail(failure);
+    exchange?.client.close();
+  }
+
+  #about(request: ReadRequest, { kind, message, exceptionCode, cause }: ModbusFailure): ModbusFailure {
+    const text = `${message}: ${describeRequest(request)} at ${this.#endpoint.key}`;
+    return new ModbusFailure({ kind, message: text, cause, ...(exceptionCode !== null && { exceptionCode }) });
+  }
+}
+
+const fits = (answer: Answer, expected: ExpectedAnswer): boolean =>
+  answer.unitId === expected.unitId &&
+  answer.functionCode === expected.functionCode &&
+  answer.data.length === expected.byteCount;

@@ -1,0 +1,24 @@
+// All links, one per host:port: links work in parallel, the requests on one never do.
+
+import { type Log, silentLog } from '../log.js';
+import { linkKeyOf } from '../meter.js';
+import { ModbusLink } from './link.js';
+import type { LinkPool } from './reader.js';
+
+export function openLinkPool({ log = silentLog }: { readonly log?: Log } = {}): LinkPool {
+  const links = new Map<string, ModbusLink>();
+  return {
+    link({ host, port }) {
+      const key = linkKeyOf({ host, port });
+      let link = links.get(key);
+      if (!link) {
+        link = new ModbusLink({ host, port, log });
+        links.set(key, link);
+      }
+      return link;
+    },
+    async close() {
+      await Promise.all([...links.values()].map((link) => link.close()));
+    },
+  };
+}

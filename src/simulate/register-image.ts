@@ -1,0 +1,77 @@
+// What a simulated meter holds: four sparse tables, as a Modbus server sees them. Registers that nobody defined do not
+// exist: a read over them is refused, or filled, as the meter that is simulated does it.
+
+import type { RegisterFunction } from '../meter.js';
+import { byteCountOf, FUNCTION_CODES, isBitFunction, MOST_PER_REQUEST } from '../modbus/protocol.js';
+
+export interface ImageOptions {
+  /** Most registers it takes in one request; more get exception 3. */
+  readonly maxRegisters?: number;
+  /** Word that undefined registers read as; left out: exception 2. */
+  readonly filler?: number;
+}
+
+/** The answer's data bytes, or an exception code. */
+export type ImageAnswer = Buffer | number;
+
+const FUNCTION_NAMES = Object.fromEntries(
+  Object.entries(FUNCTION_CODES).map(([name, code]) => [code, name]),
+) as Readonly<Record<number, RegisterFunction>>;
+
+export class RegisterImage {
+  readonly #tables: Readonly<Record<RegisterFunction, Map<number, number>>> = {
+    coil: new Map(),
+    discrete: new Map(),
+    holding: new Map(),
+    input: new Map(),
+  };
+  readonly #maxRegisters: number;
+  readonly #filler: number | undefined;
+
+  constructor({ maxRegisters = 125, filler }: ImageOptions = {}) {
+    this.#maxRegisters = maxRegisters;
+    this.#filler = filler;
+  }
+
+  /** Defines registers (or bits) from `start` on. */
+  set(name: RegisterFunction, start: number, values: Iterable<number>): void {
+    const table = this.#tables[name];
+    let address = start;
+    for (const value of values) table.set(address++, value);
+  }
+
+  get(name: RegisterFunction, address: number): number | undefined {
+    return this.#tables[name].get(address);
+  }
+
+  /** From then on the register does not exist. */
+  remove(name: RegisterFunction, start: number, count = 1): void {
+    for (let address = start; address < start + count; address++) this.#tables[name].delete(address);
+  }
+
+  /** `pdu`: function code, start, count, as received. Anything but a read is an illegal function. */
+  answer(pdu: Buffer): ImageAnswer {
+    const name = FUNCTION_NAMES[pdu[0] ?? 0];
+    if (name === undefined) return 1;
+    if (pdu.length !== 5) return 3;
+    const start = pdu.readUInt16BE(1);
+    const count = pdu.readUInt16BE(3);
+    const bits = isBitFunction(name);
+    if (count < 1 || count > MOST_PER_REQUEST[name] || (!bits && count > this.#maxRegisters)) return 3;
+    if (start + count > 65_536) return 2;
+    return this.#data(name, start, count) ?? 2;
+  }
+
+  #data(name: RegisterFunction, start: number, count: number): Buffer | null {
+    const table = this.#tables[name];
+    const bits = isBitFunction(name);
+    const data = Buffer.alloc(byteCountOf({ unitId: 0, function: name, start, count }));
+    for (let i = 0; i < count; i++) {
+      const value = table.get(start + i) ?? this.#filler;
+      if (value === undefined) return null;
+      if (!bits) data.writeUInt16BE(value & 0xffff, i * 2);
+      else if (value) data[i >> 3] = (data[i >> 3] as number) | (1 << (i & 7));
+    }
+    return data;
+  }
+}

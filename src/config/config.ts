@@ -20,7 +20,15 @@ export interface Config {
     readonly tlsCertificate: string;
     readonly tlsKey: string;
   };
-  readonly log: { readonly level: LogLevel; readonly format: LogFormat; readonly file: string };
+  readonly log: {
+    readonly level: LogLevel;
+    readonly format: LogFormat;
+    /** Empty: none. */
+    readonly file: string;
+    /** Size at which the file is rotated, and how many are kept. */
+    readonly maxBytes: number;
+    readonly maxFiles: number;
+  };
   readonly highAvailability: boolean;
 }
 

@@ -1,0 +1,149 @@
+// The configuration file: YAML in, raw values with their lines out. Finds everything that is wrong with the file's shape
+// (syntax, unknown keys, a list where a section belongs); what the values mean is judged elsewhere.
+
+import { readFile } from 'node:fs/promises';
+import { type Document, isNode, LineCounter, parseDocument, type YAMLError } from 'yaml';
+import { messageOf, type Problem } from '../errors.js';
+import { isSecretName } from '../redact.js';
+import { didYouMean } from './expected.js';
+import { isRecord, problemAt, type Raw, type RawMeter } from './raw.js';
+import { type KeyName, keyNames, meterKeyNames } from './schema.js';
+
+export interface FileContents {
+  readonly settings: ReadonlyMap<KeyName, Raw>;
+  readonly meters: readonly RawMeter[];
+  readonly problems: readonly Problem[];
+}
+
+/** Aliases that a file may resolve to: plenty for a thousand meters, too few to fill the memory. */
+const maxAliases = 100_000;
+
+const sections = new Set(keyNames.flatMap((key) => (key.includes('.') ? [key.slice(0, key.indexOf('.'))] : [])));
+const topLevel = new Set(['meters', ...sections, ...keyNames.filter((key) => !key.includes('.'))]);
+
+export async function readConfigFile(file: string): Promise<FileContents> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    const raw = { value: null, file, place: 'file' };
+    return onlyProblems([
+      problemAt(raw, { rule: 'file', expected: `expected a readable YAML file (${messageOf(error)})` }),
+    ]);
+  }
+  return parseConfigFile(text, file);
+}
+
+export function parseConfigFile(text: string, file: string): FileContents {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, merge: true, prettyErrors: true });
+  if (document.errors.length > 0) return onlyProblems(document.errors.map((error) => syntaxProblem(error, text, file)));
+  let root: unknown;
+  try {
+    root = document.toJS({ maxAliasCount: maxAliases });
+  } catch (error) {
+    const raw = { value: '*', file, place: 'file' };
+    return onlyProblems([problemAt(raw, { rule: 'yaml-syntax', expected: messageOf(error) })]);
+  }
+  return readRoot(root ?? {}, { file, place: placesOf(document, lines) });
+}
+
+interface Place {
+  readonly file: string;
+  /** `modbus.timeout (line 7)` for the path ['modbus', 'timeout']. */
+  readonly place: (path: readonly (string | number)[]) => string;
+}
+
+function readRoot(root: unknown, { file, place }: Place): FileContents {
+  const settings = new Map<KeyName, Raw>();
+  const problems: Problem[] = [];
+  let meters: RawMeter[] = [];
+  if (!isRecord(root)) {
+    const expected = 'expected keys and values, as in config/example.yaml';
+    return onlyProblems([problemAt({ value: root, file, place: 'line 1' }, { rule: 'shape', expected })]);
+  }
+  const unknown = (path: string[], value: unknown, names: Iterable<string>) => {
+    const key = path.at(-1) ?? '';
+    const raw = { value: path.length > 1 || !isRecord(value) ? value : key, file, place: place(path) };
+    problems.push(
+      problemAt(raw, {
+        rule: 'unknown-key',
+        expected: `unknown key${didYouMean(key, names)}`,
+        sensitive: isSecretName(key),
+      }),
+    );
+  };
+  for (const [key, value] of Object.entries(root)) {
+    if (!topLevel.has(key)) unknown([key], value, topLevel);
+    else if (value === null) continue;
+    else if (key === 'meters') {
+      const read = readMeters(value, { file, place });
+      meters = read.meters;
+      problems.push(...read.problems);
+    } else if (!sections.has(key)) settings.set(key as KeyName, { value, file, place: place([key]) });
+    else if (!isRecord(value)) {
+      problems.push(
+        problemAt({ value, file, place: place([key]) }, { rule: 'shape', expected: `expected a section, ${key}: {…}` }),
+      );
+    } else {
+      const names = keyNames.filter((name) => name.startsWith(`${key}.`)).map((name) => name.slice(key.length + 1));
+      for (const [name, inner] of Object.entries(value)) {
+        if (!names.includes(name)) unknown([key, name], inner, names);
+        else if (inner !== null) {
+          settings.set(`${key}.${name}` as KeyName, { value: inner, file, place: place([key, name]) });
+        }
+      }
+    }
+  }
+  return { settings, meters, problems };
+}
+
+function readMeters(list: unknown, { file, place }: Place): { meters: RawMeter[]; problems: Problem[] } {
+  const problems: Problem[] = [];
+  if (!Array.isArray(list)) {
+    const raw = { value: list, file, place: place(['meters']) };
+    return {
+      meters: [],
+      problems: [problemAt(raw, { rule: 'shape', expected: 'expected a list, one item per meter' })],
+    };
+  }
+  const meters = list.flatMap((item: unknown, index): RawMeter[] => {
+    const path = ['meters', index];
+    const raw = { value: item, file, place: place(path) };
+    if (!isRecord(item)) {
+      problems.push(problemAt(raw, { rule: 'shape', expected: 'expected a meter, {name: …, host: …, map: …}' }));
+      return [];
+    }
+    const keys = new Map<string, Raw>();
+    for (const [key, value] of Object.entries(item)) {
+      const inner = { value, file, place: place([...path, key]) };
+      if (!(meterKeyNames as string[]).includes(key)) {
+        const expected = `unknown key of a meter${didYouMean(key, meterKeyNames)}`;
+        problems.push(problemAt(inner, { rule: 'unknown-key', expected }));
+      } else if (value !== null) keys.set(key, inner);
+    }
+    return [{ file, place: raw.place, keys, placeOf: (key) => raw.place.replace(/^\S+/, `$&.${key}`) }];
+  });
+  return { meters, problems };
+}
+
+function placesOf(document: Document, lines: LineCounter): Place['place'] {
+  return (path) => {
+    const name = path.reduce<string>(
+      (text, part) => (typeof part === 'number' ? `${text}[${part}]` : text === '' ? part : `${text}.${part}`),
+      '',
+    );
+    const node = document.getIn(path, true);
+    const offset = isNode(node) ? node.range?.[0] : undefined;
+    return offset === undefined ? name : `${name} (line ${lines.linePos(offset).line})`;
+  };
+}
+
+function syntaxProblem(error: YAMLError, text: string, file: string): Problem {
+  const { line, col } = error.linePos?.[0] ?? { line: 1, col: 1 };
+  const source = text.split('\n')[line - 1]?.trim() ?? '';
+  const expected = error.message.split(/ at line \d|\n/)[0] ?? error.message;
+  return problemAt({ value: source, file, place: `line ${line}, column ${col}` }, { rule: 'yaml-syntax', expected });
+}
+
+const onlyProblems = (problems: readonly Problem[]): FileContents => ({ settings: new Map(), meters: [], problems });

@@ -1,0 +1,178 @@
+// Every key there is, with its format, default and meaning: the one place to look up or to add one. Loading, flags,
+// environment variables, config/example.yaml and the README's tables all come from here.
+
+import type { Bounds, FormatName, formats } from './formats.js';
+
+export interface Key extends Bounds {
+  readonly format: FormatName;
+  /** As one would write it; null: none, the key is either needed or taken from elsewhere (the text says). */
+  readonly default: string | number | boolean | null;
+  readonly doc: string;
+  /** Never shown in logs and problems. */
+  readonly sensitive?: true;
+}
+
+const second = 1000;
+const minute = 60 * second;
+const day = 24 * 60 * minute;
+
+const timing = {
+  timeout: { format: 'duration', default: '1s', min: 10, max: minute, doc: 'How long an answer may take' },
+  retries: {
+    format: 'integer',
+    default: 3,
+    min: 0,
+    max: 10,
+    doc: 'Further tries after a request that was not answered',
+  },
+  retryWait: { format: 'duration', default: '1s', min: 0, max: minute, doc: 'Wait before a further try' },
+  pause: {
+    format: 'duration',
+    default: '0ms',
+    min: 0,
+    max: 10 * second,
+    doc: 'Rest after each request on a connection, for meters that need one',
+  },
+  maxRegisters: { format: 'integer', default: 125, min: 1, max: 125, doc: 'Most registers asked for in one request' },
+  maxGap: {
+    format: 'integer',
+    default: 32,
+    min: 0,
+    max: 124,
+    doc: 'Most unwanted registers read over to save a request',
+  },
+} as const satisfies Record<string, Key>;
+
+/** By dotted name. A key `a.b` is `b` in the section `a` of the file, EMDC_A_B in the environment, `--a.b` as a flag. */
+export const keys = {
+  schedule: {
+    format: 'schedule',
+    default: '15s',
+    doc: 'When to read: an interval that divides a minute, an hour or a day evenly, or a cron expression of 5 or 6 fields',
+  },
+  timezone: { format: 'timezone', default: 'UTC', doc: 'For cron expressions; stored times are always UTC' },
+  'modbus.timeout': timing.timeout,
+  'modbus.retries': timing.retries,
+  'modbus.retryWait': timing.retryWait,
+  'modbus.pause': timing.pause,
+  'modbus.maxRegisters': timing.maxRegisters,
+  'modbus.maxGap': timing.maxGap,
+  'database.url': {
+    format: 'databaseUrl',
+    default: 'file:./data/emdc.db',
+    sensitive: true,
+    doc: 'file:… (SQLite), postgresql://… or mysql://… (MySQL, MariaDB)',
+  },
+  'database.password': {
+    format: 'text',
+    default: '',
+    sensitive: true,
+    doc: 'Goes into database.url, so that the password alone can come from a secret',
+  },
+  'spool.directory': {
+    format: 'path',
+    default: './data/spool',
+    doc: 'Where readings wait while the database is away',
+  },
+  'spool.maxBytes': {
+    format: 'size',
+    default: '1GB',
+    min: 1e6,
+    doc: 'At most so much is kept waiting; the oldest go first',
+  },
+  'spool.maxAge': { format: 'duration', default: '30d', min: minute, doc: 'At most so long' },
+  'retention.readings': {
+    format: 'retention',
+    default: 'forever',
+    min: day,
+    doc: 'How long readings stay in the database',
+  },
+  'retention.rollups': {
+    format: 'retention',
+    default: 'forever',
+    min: day,
+    doc: 'How long the 15-minute figures stay',
+  },
+  'http.host': { format: 'host', default: '127.0.0.1', doc: 'Address to listen on; 0.0.0.0 for every one' },
+  'http.port': { format: 'integer', default: 8080, min: 0, max: 65535, doc: 'Port to listen on; 0 takes a free one' },
+  'http.token': {
+    format: 'text',
+    default: '',
+    sensitive: true,
+    doc: 'Where set, POST /collect needs `Authorization: Bearer …`',
+  },
+  'http.tlsCertificate': { format: 'text', default: '', doc: 'PEM file; with tlsKey, HTTPS instead of HTTP' },
+  'http.tlsKey': { format: 'text', default: '', doc: 'PEM file of the private key' },
+  'log.level': {
+    format: 'choice',
+    default: 'info',
+    choices: ['error', 'warn', 'info', 'debug'],
+    doc: 'Least important level that is logged: error, warn, info or debug',
+  },
+  'log.format': {
+    format: 'choice',
+    default: 'auto',
+    choices: ['auto', 'text', 'json'],
+    doc: 'text for people, json for machines; auto: text at a terminal and in the journal, json elsewhere',
+  },
+  'log.file': { format: 'text', default: '', doc: 'Also log into this file' },
+  'log.maxBytes': { format: 'size', default: '10MB', min: 1e4, doc: 'Size at which log.file is rotated' },
+  'log.maxFiles': { format: 'integer', default: 5, min: 1, max: 1000, doc: 'Log files kept' },
+  highAvailability: {
+    format: 'flag',
+    default: false,
+    doc: 'Share the meters with a second collector on the same PostgreSQL or MySQL database: one reads, the other stands by',
+  },
+} as const satisfies Record<string, Key>;
+
+/** Of an item of `meters`. The ones that `single` names make a meter without a file. */
+export const meterKeys = {
+  name: { format: 'topicPrefix', default: null, doc: 'Topic prefix, unique: a topic is `<name>/<metric name>`' },
+  host: { format: 'host', default: null, doc: 'Address of the meter or of the gateway before it' },
+  port: { format: 'integer', default: 502, min: 1, max: 65535, doc: 'TCP port' },
+  unitId: { format: 'integer', default: 1, min: 0, max: 255, doc: 'Modbus unit id' },
+  map: { format: 'path', default: null, doc: 'Register map, .xlsx or .csv' },
+  worksheet: { format: 'text', default: 'Metrics', doc: 'Sheet of the workbook' },
+  schedule: { format: 'schedule', default: null, doc: 'Beats the global schedule' },
+  ctRatio: {
+    format: 'number',
+    default: 1,
+    min: 1e-6,
+    doc: 'Current transformer ratio, for metrics that the map marks as secondary',
+  },
+  ptRatio: { format: 'number', default: 1, min: 1e-6, doc: 'Voltage transformer ratio, likewise' },
+  timeout: { ...timing.timeout, default: null, doc: 'Beats modbus.timeout; so do the keys below for theirs' },
+  retries: { ...timing.retries, default: null },
+  retryWait: { ...timing.retryWait, default: null },
+  pause: { ...timing.pause, default: null },
+  maxRegisters: { ...timing.maxRegisters, default: null },
+  maxGap: { ...timing.maxGap, default: null },
+} as const satisfies Record<string, Key>;
+
+export type KeyName = keyof typeof keys;
+export type MeterKeyName = keyof typeof meterKeys;
+
+type ParsedBy<K extends Key> = ReturnType<(typeof formats)[K['format']]>;
+
+export type Values = { readonly [K in KeyName]: ParsedBy<(typeof keys)[K]> };
+export type MeterValues = { readonly [K in MeterKeyName]?: ParsedBy<(typeof meterKeys)[K]> };
+
+/** Meter keys that flags and variables can set: together they are one meter without a file. */
+export const single = {
+  name: { flag: 'topic-prefix', env: 'EMDC_METER_TOPIC_PREFIX' },
+  host: { flag: 'host', env: 'EMDC_METER_HOST' },
+  port: { flag: 'port', env: 'EMDC_METER_PORT' },
+  unitId: { flag: 'unit', env: 'EMDC_METER_UNIT_ID' },
+  map: { flag: 'map', env: 'EMDC_METER_MAP' },
+  worksheet: { flag: 'worksheet', env: 'EMDC_METER_WORKSHEET' },
+  ctRatio: { flag: 'ct-ratio', env: 'EMDC_METER_CT_RATIO' },
+  ptRatio: { flag: 'pt-ratio', env: 'EMDC_METER_PT_RATIO' },
+} as const satisfies Partial<Record<MeterKeyName, { readonly flag: string; readonly env: string }>>;
+
+/** `http.tlsKey` → `EMDC_HTTP_TLS_KEY` */
+export const envOf = (key: string): string =>
+  `EMDC_${key.replaceAll('.', '_').replaceAll(/[A-Z]/g, (letter) => `_${letter}`)}`.toUpperCase();
+
+export const keyNames = Object.keys(keys) as KeyName[];
+export const meterKeyNames = Object.keys(meterKeys) as MeterKeyName[];
+export const singleNames = Object.keys(single) as (keyof typeof single)[];

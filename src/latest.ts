@@ -22,6 +22,13 @@ export type Lookup =
 /** Values kept per metric for sparklines. */
 const RECENT = 60;
 
+/** A meter's newest values and their slots by metric index; NaN and -Infinity: nothing read yet. To look at, not to keep. */
+export interface MeterColumns {
+  readonly meter: MeterInfo;
+  readonly values: Readonly<Float64Array>;
+  readonly times: Readonly<Float64Array>;
+}
+
 interface MeterValues {
   readonly meter: MeterInfo;
   readonly values: Float64Array;
@@ -89,6 +96,11 @@ export class Latest {
 
   has(meter: string): boolean {
     return this.#meters.has(meter);
+  }
+
+  /** `meters`: only these, null: all. */
+  *columns(meters: ReadonlySet<string> | null = null): Generator<MeterColumns> {
+    for (const [name, values] of this.#meters) if (meters?.has(name) !== false) yield values;
   }
 
   /** Meter by meter; `meters`: only these, null: all. */

@@ -4,9 +4,19 @@
 import type { NextFunction, Request, Response } from 'express';
 import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 import type { Clock } from '../clock.js';
-import type { Latest, LatestReading } from '../latest.js';
+import type { MeterColumns } from '../latest.js';
+import type { MeterInfo, MetricInfo } from '../meter.js';
 import type { Service } from '../service.js';
-import { type Family, type Format, familyHead, familyText, label, numberText, type Sample } from './exposition.js';
+import {
+  type FamilyHead,
+  type Format,
+  familyHead,
+  familyText,
+  label,
+  numberText,
+  sampleName,
+  sampleText,
+} from './exposition.js';
 import { serviceFamilies } from './figures.js';
 import { sendPieces } from './stream.js';
 
@@ -25,6 +35,9 @@ export class OpenMetrics {
     this.#service = service;
     this.#clock = clock;
     collectDefaultMetrics({ register: this.#registry });
+    // Gauges named like counters; the same figures are there by type, rightly named.
+    for (const what of ['handles', 'requests', 'resources'])
+      this.#registry.removeSingleMetric(`nodejs_active_${what}_total`);
     this.#durations = new Histogram({
       name: 'emdc_http_request_duration_seconds',
       help: 'Time to answer an HTTP request, by endpoint and status',
@@ -53,8 +66,8 @@ export class OpenMetrics {
 
   *#text(meters: ReadonlySet<string> | null, format: Format, own: string): Generator<string> {
     const now = this.#clock.now();
-    for (const family of readingFamilies(this.#service.latest, meters, now)) yield* familyText(family, format);
-    for (const family of serviceFamilies(this.#service.status(), meters, now)) yield* familyText(family, format);
+    yield* readingText(() => this.#service.latest.columns(meters), now, format);
+    for (const family of serviceFamilies(this.#service.status(), meters, now)) yield familyText(family, format);
     yield own;
     if (format === 'openmetrics') yield '# EOF\n';
   }
@@ -63,17 +76,11 @@ export class OpenMetrics {
   async #ownText(format: Format): Promise<string> {
     let text = '';
     for (const { name, type, help, values } of await this.#registry.getMetricsAsJSON()) {
-      const counter = String(type) === 'counter';
-      const bare = counter ? name.replace(/_total$/, '') : name;
-      text += familyHead({
-        name: format === 'openmetrics' || !counter ? bare : `${bare}_total`,
-        type: String(type),
-        help,
-      });
-      for (const sample of values as readonly OwnSample[]) {
-        const labels = Object.entries(sample.labels).map(([key, value]) => label(key, labelText(value)));
-        const sampleName = sample.metricName ?? (counter ? `${bare}_total` : bare);
-        text += `${sampleName}${labels.length === 0 ? '' : `{${labels.join(',')}}`} ${numberText(sample.value)}\n`;
+      const family = { name: name.replace(/_total$/, ''), type: String(type), help };
+      text += familyHead(family, format);
+      for (const { metricName = sampleName(family), labels, value } of values as readonly OwnSample[]) {
+        const named = Object.entries(labels).map(([key, of]) => label(key, labelText(of)));
+        text += sampleText(metricName, named.join(','), value);
       }
     }
     return text;
@@ -88,46 +95,62 @@ interface OwnSample {
 
 const labelText = (value: string | number): string => (typeof value === 'number' ? numberText(value) : value);
 
-function readingFamilies(latest: Latest, meters: ReadonlySet<string> | null, now: number): Family[] {
-  const samples = function* (
-    wanted: (reading: LatestReading) => boolean,
-    pick: (reading: LatestReading) => number | null,
-  ): Generator<Sample> {
-    for (const reading of latest.all(meters)) {
-      const value = pick(reading);
-      if (value !== null && wanted(reading)) yield [labelsOf(reading), value];
+/** The readings, meter by meter. */
+function* readingText(columns: () => Iterable<MeterColumns>, now: number, format: Format): Generator<string> {
+  for (const family of READINGS) {
+    yield familyHead(family, format);
+    for (const { meter, values, times } of columns()) {
+      const labels = labelsOf(meter);
+      let text = '';
+      for (let index = 0; index < labels.length; index++) {
+        const value = values[index] as number;
+        if (Number.isNaN(value) || !family.shows(meter.metrics[index] as MetricInfo)) continue;
+        text += `${sampleName(family)}{${labels[index]}} ${family.pick(value, (now - (times[index] as number)) / 1000)}\n`;
+      }
+      yield text;
     }
-  };
-  return [
-    {
-      name: 'emdc_reading',
-      type: 'gauge',
-      help: 'Latest reading of a metric, in its unit',
-      samples: samples(
-        ({ metric }) => metric.kind.type === 'gauge',
-        ({ value }) => value,
-      ),
-    },
-    {
-      name: 'emdc_counter_reading',
-      type: 'counter',
-      help: 'Latest reading of a metric that counts up, in its unit',
-      samples: samples(
-        ({ metric }) => metric.kind.type === 'counter',
-        ({ value }) => value,
-      ),
-    },
-    {
-      name: 'emdc_reading_age_seconds',
-      type: 'gauge',
-      help: 'Time since the slot of the latest reading',
-      samples: samples(
-        () => true,
-        ({ time }) => (time === null ? null : (now - time) / 1000),
-      ),
-    },
-  ];
+  }
 }
 
-const labelsOf = ({ meter, metric }: LatestReading): string =>
-  `${label('meter', meter.name)},${label('metric', metric.name)},${label('unit', metric.unit)}`;
+interface ReadingFamily extends FamilyHead {
+  readonly shows: (metric: MetricInfo) => boolean;
+  readonly pick: (value: number, ageSeconds: number) => number;
+}
+
+const READINGS: readonly ReadingFamily[] = [
+  {
+    name: 'emdc_reading',
+    type: 'gauge',
+    help: 'Latest reading of a metric, in its unit',
+    shows: ({ kind }) => kind.type === 'gauge',
+    pick: (value) => value,
+  },
+  {
+    name: 'emdc_accumulated',
+    type: 'counter',
+    help: 'Latest reading of a metric that counts up, in its unit',
+    shows: ({ kind }) => kind.type === 'counter',
+    pick: (value) => value,
+  },
+  {
+    name: 'emdc_reading_age_seconds',
+    type: 'gauge',
+    help: 'Time since the slot of the latest reading',
+    shows: () => true,
+    pick: (_value, ageSeconds) => ageSeconds,
+  },
+];
+
+const labelTexts = new WeakMap<MeterInfo, readonly string[]>();
+
+/** By metric index; the same for every scrape, and most of its text. */
+function labelsOf(meter: MeterInfo): readonly string[] {
+  const known = labelTexts.get(meter);
+  if (known) return known;
+  const name = label('meter', meter.name);
+  const texts = meter.metrics.map(
+    (metric) => `${name},${label('metric', metric.name)}${metric.unit === '' ? '' : `,${label('unit', metric.unit)}`}`,
+  );
+  labelTexts.set(meter, texts);
+  return texts;
+}

@@ -1,7 +1,6 @@
 // Long answers in pieces: a scrape of 21,000 readings must neither hold up a slot that falls due meanwhile nor pile up in
 // memory for a caller who reads slowly.
 
-import { once } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import type { Response } from 'express';
 
@@ -14,11 +13,23 @@ export async function sendPieces(response: Response, pieces: Iterable<string>): 
   for (const piece of pieces) {
     gathered += piece;
     if (gathered.length < PIECE) continue;
-    const flowing = response.write(gathered);
+    if (!response.write(gathered)) await writable(response);
     gathered = '';
-    if (flowing) await setImmediate();
-    else await Promise.race([once(response, 'drain'), once(response, 'close')]);
+    // Draining may not take a turn of the event loop, so everything else due is let through here.
+    await setImmediate();
     if (response.destroyed) return;
   }
   response.end(gathered);
 }
+
+const writable = (response: Response): Promise<void> =>
+  new Promise((resolve) => {
+    const done = () => {
+      response.off('drain', done);
+      response.off('close', done);
+      resolve();
+    };
+    if (response.destroyed) return resolve();
+    response.on('drain', done);
+    response.on('close', done);
+  });

@@ -9,27 +9,117 @@ export interface Column {
   /** Other headers that are taken for this one. */
   readonly aliases: readonly string[];
   readonly required: boolean;
+  /** What a cell of the column means, for the note on the header and the column dictionary. */
+  readonly says: string;
+  /** In characters. */
+  readonly width: number;
 }
 
+const column = (header: string, aliases: readonly string[], width: number, says: string): Column => ({
+  header,
+  aliases,
+  required: false,
+  width,
+  says,
+});
+
+const required = (given: Column): Column => ({ ...given, required: true });
+
 export const columns = {
-  name: { header: 'Metric Name', aliases: ['Name', 'Metric'], required: true },
-  description: { header: 'Metric Description', aliases: ['Description'], required: true },
-  address: { header: 'Metric Address', aliases: ['Address', 'Register Address'], required: true },
-  size: { header: 'Metric Size', aliases: ['Size', 'Registers', 'Length'], required: true },
-  scale: { header: 'Scaling Factor', aliases: ['Scale', 'Scale Factor', 'Scaling', 'Multiplier'], required: true },
-  dataType: { header: 'Data Type', aliases: ['Type', 'Metric Type', 'Format'], required: true },
-  unit: { header: 'Unit', aliases: ['Units', 'Metric Unit'], required: false },
-  function: { header: 'Function', aliases: ['Function Code', 'Register Type', 'FC'], required: false },
-  wordOrder: { header: 'Word Order', aliases: ['Register Order'], required: false },
-  byteOrder: { header: 'Byte Order', aliases: [], required: false },
-  offset: { header: 'Offset', aliases: [], required: false },
-  notAvailable: { header: 'Not Available', aliases: ['NA', 'N/A', 'Sentinel', 'Sentinels'], required: false },
-  kind: { header: 'Kind', aliases: ['Metric Kind'], required: false },
-  side: { header: 'Side', aliases: [], required: false },
-  exponent: { header: 'Exponent', aliases: ['Scale Register'], required: false },
-  /** For people: where the row comes from. Not loaded. */
-  source: { header: 'Source', aliases: ['Sources', 'Comment', 'Comments', 'Note', 'Notes'], required: false },
-} as const satisfies Record<string, Column>;
+  name: required(
+    column(
+      'Metric Name',
+      ['Name', 'Metric'],
+      18,
+      'The last part of the topic, e.g. Voltage_AN. Every name once. Reading stops at the first row without one.',
+    ),
+  ),
+  description: required(
+    column('Metric Description', ['Description'], 44, 'For people; kept in the database. May be empty.'),
+  ),
+  address: required(
+    column(
+      'Metric Address',
+      ['Address', 'Register Address'],
+      15,
+      'The zero-based address on the wire, 0 to 65535, or hexadecimal such as 0x1206. Printed register numbers often count from 1 or from 40001: say so once, as Base Address in the sheet Meter.',
+    ),
+  ),
+  size: required(
+    column(
+      'Metric Size',
+      ['Size', 'Registers', 'Length'],
+      12,
+      'Registers: 1 for 8 and 16 bits, 2 for 32, 4 for 64; MOD10K and BCD take 1 to 4. For coils and discrete inputs 1.',
+    ),
+  ),
+  scale: required(
+    column(
+      'Scaling Factor',
+      ['Scale', 'Scale Factor', 'Scaling', 'Multiplier'],
+      15,
+      'value = raw x Scaling Factor + Offset. 1 leaves the raw number as it is. A formula such as =POWER(2,-16) counts with its exact value.',
+    ),
+  ),
+  dataType: required(
+    column(
+      'Data Type',
+      ['Type', 'Metric Type', 'Format'],
+      14,
+      'How the registers hold the number. UINT8 and INT8 are the high byte of the register. MOD10K: each register 0 to 9999. SM16: bit 15 is the sign. PF_QUADRANT: power factor code 0 to 3999. PF_IEEE_4Q: power factor from -2 to +2. BIT0 … BIT15: one bit of a register. BOOL: a coil or discrete input.',
+    ),
+  ),
+  unit: column('Unit', ['Units', 'Metric Unit'], 8, 'The unit of the value, e.g. W. Kept in the database.'),
+  function: column(
+    'Function',
+    ['Function Code', 'Register Type', 'FC'],
+    10,
+    'Where the register lives: holding (function 3, the default), input (4), coil (1) or discrete (2).',
+  ),
+  wordOrder: column(
+    'Word Order',
+    ['Register Order'],
+    12,
+    'big, the default: the register with the highest digits comes first. little: the one with the lowest.',
+  ),
+  byteOrder: column(
+    'Byte Order',
+    [],
+    12,
+    'Of the two bytes in each register; big is the default and nearly always right.',
+  ),
+  offset: column('Offset', [], 10, 'Added after scaling; 0 is the default.'),
+  notAvailable: column(
+    'Not Available',
+    ['NA', 'N/A', 'Sentinel', 'Sentinels'],
+    22,
+    'Raw codes by which the meter says that it has no value, e.g. 0x8000; several separated by spaces. They give no reading. NaN never does.',
+  ),
+  kind: column(
+    'Kind',
+    ['Metric Kind'],
+    16,
+    'gauge, the default, or counter for what only runs forward, such as energy. With the value at which it starts again from 0, where known: counter 100000000.',
+  ),
+  side: column(
+    'Side',
+    [],
+    18,
+    'secondary-voltage, secondary-current or secondary-power for values that the meter gives as measured behind its transformers: multiplied by ptRatio, ctRatio or both of the meter in the configuration. primary is the default.',
+  ),
+  exponent: column(
+    'Exponent',
+    ['Scale Register'],
+    12,
+    'The name of the metric of this map that holds the power of ten to multiply by (SunSpec, PM800).',
+  ),
+  source: column(
+    'Source',
+    ['Sources', 'Comment', 'Comments', 'Note', 'Notes'],
+    16,
+    'For people: where the row comes from. Not loaded.',
+  ),
+} satisfies Record<string, Column>;
 
 export type ColumnKey = keyof typeof columns;
 export type ColumnPlaces = ReadonlyMap<ColumnKey, number>;

@@ -5,7 +5,6 @@ import type { Metric } from '../meter.js';
 import { fromFiveDigits } from './addresses.js';
 import { type ColumnKey, columns } from './columns.js';
 import { dataTypes } from './data-types.js';
-import type { LimitsSheet } from './limits.js';
 import { lastMetricRow, type MetricRow, type RowContext } from './rows.js';
 import { type Cell, cellRef, columnLetter } from './workbook.js';
 
@@ -59,8 +58,8 @@ export function lintSheet(context: RowContext): void {
   }
 }
 
-export function lintMetrics(rows: readonly MetricRow[], limits: LimitsSheet, context: RowContext): void {
-  const { places, problems } = context;
+export function lintMetrics(rows: readonly MetricRow[], context: RowContext): void {
+  const { places, problems, settings } = context;
   const ref = (row: MetricRow, key: ColumnKey): string => cellRef(row.row, places.get(key) ?? 0);
   for (const row of rows) {
     const { scale, address, size } = row.metric;
@@ -68,16 +67,16 @@ export function lintMetrics(rows: readonly MetricRow[], limits: LimitsSheet, con
       const expected = 'makes every reading 0; expected another number, 1 for none';
       problems.add('scale-zero', { cell: ref(row, 'scale'), value: scale, expected });
     }
-    const printed = limits.zeroBased ? null : fromFiveDigits(address, row.metric.function);
+    const printed = settings.baseAddress !== null ? null : fromFiveDigits(address, row.metric.function);
     if (printed !== null) {
       problems.add('address-in-40001-notation', {
         cell: ref(row, 'address'),
         value: address,
-        expected: `looks like a printed register number, which would be address ${printed.address}; if it is a zero-based address, say so in the Limits sheet: Zero-Based Addresses, yes`,
+        expected: `looks like a printed register number, which would be address ${printed.address}: write that, or say in the sheet Meter what to add to the addresses: Base Address ${printed.address - address}; 0 if they are as they should be`,
       });
     }
-    if (limits.maxRegisters !== null && size > limits.maxRegisters) {
-      const expected = `expected at most ${limits.maxRegisters} registers, the largest request by the Limits sheet`;
+    if (settings.maxRegisters !== null && size > settings.maxRegisters) {
+      const expected = `expected at most ${settings.maxRegisters} registers, the largest request by the Meter sheet`;
       problems.add('exceeds-limits', { cell: ref(row, 'size'), value: size, expected });
     }
   }

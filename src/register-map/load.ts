@@ -4,8 +4,8 @@ import { basename, extname } from 'node:path';
 import { EmdcError } from '../errors.js';
 import type { RegisterMap } from '../meter.js';
 import { findColumns, plain } from './columns.js';
-import { readLimits } from './limits.js';
 import { lintMetrics, lintSheet } from './lint.js';
+import { readMeterSheet } from './meter-sheet.js';
 import { type MapProblem, Problems, refuseErrors } from './problem.js';
 import { type RowContext, readRows } from './rows.js';
 import { readWorkbook, type Sheet, type Workbook } from './workbook.js';
@@ -64,24 +64,24 @@ export function checkWorkbook(book: Workbook, file: string, options: LoadOptions
     });
     return { map: null, problems: problems.list };
   }
-  const { limits, problems: limitProblems } = readLimits(book, file);
+  const { settings, problems: meterProblems } = readMeterSheet(book, file);
   const places = findColumns(sheet, problems);
-  if (places === null) return { map: null, problems: [...problems.list, ...limitProblems.list] };
-  const context: RowContext = { sheet, places, problems, textIsNormal: book.format === 'csv' };
+  if (places === null) return { map: null, problems: [...problems.list, ...meterProblems.list] };
+  const context: RowContext = { sheet, places, problems, textIsNormal: book.format === 'csv', settings };
   const rows = readRows(context);
   lintSheet(context);
-  lintMetrics(rows, limits, context);
+  lintMetrics(rows, context);
   if (rows.length > MAX_METRICS) {
     problems.add('too-many-metrics', { cell: null, value: rows.length, expected: `expected at most ${MAX_METRICS}` });
   }
-  const failed = problems.hasErrors || limitProblems.hasErrors;
+  const failed = problems.hasErrors || meterProblems.hasErrors;
   const map: RegisterMap = {
     name: basename(file, extname(file)),
     file,
     metrics: rows.map((row) => row.metric),
-    limits: { maxRegisters: limits.maxRegisters, maxGap: limits.maxGap, pauseMs: limits.pauseMs },
+    limits: { maxRegisters: settings.maxRegisters, maxGap: settings.maxGap, pauseMs: settings.pauseMs },
   };
-  return { map: failed ? null : map, problems: [...problems.list, ...limitProblems.list] };
+  return { map: failed ? null : map, problems: [...problems.list, ...meterProblems.list] };
 }
 
 function findSheet(book: Workbook, worksheet: string): Sheet | undefined {

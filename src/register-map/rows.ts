@@ -7,6 +7,7 @@ import { isTakeable, toNumber } from './cells.js';
 import { functionWords, orderWords, sideWords, toChoice, toKind, toNotAvailable } from './choices.js';
 import { type ColumnKey, type ColumnPlaces, columns } from './columns.js';
 import { dataTypeNames, dataTypes, findDataType, type TypeFacts } from './data-types.js';
+import type { MeterSheet } from './meter-sheet.js';
 import type { Problems } from './problem.js';
 import { type Cell, cellRef, type Sheet } from './workbook.js';
 
@@ -22,6 +23,7 @@ export interface RowContext {
   readonly problems: Problems;
   /** In a .csv file every number is text. */
   readonly textIsNormal: boolean;
+  readonly settings: MeterSheet;
 }
 
 const MAX_NAME_LENGTH = 128;
@@ -194,18 +196,21 @@ class RowReader {
   }
 
   #address(): number | undefined {
-    const what = 'a zero-based address, 0 to 65535';
-    const address = this.#number('address', true, what);
-    if (address === undefined || (address >= 0 && address <= 65_535)) return address;
-    const printed = fromSixDigits(address);
-    this.#problems.add('address-out-of-range', {
-      cell: this.#ref('address'),
-      value: address,
-      expected:
-        printed === null
-          ? `expected ${what}`
-          : `expected ${what}: register number ${address} is likely address ${printed.address} of function ${printed.function}`,
-    });
+    const base = this.#context.settings.baseAddress ?? 0;
+    const what = base === 0 ? 'a zero-based address, 0 to 65535' : `an address from ${-base} to ${65_535 - base}`;
+    const written = this.#number('address', true, what);
+    if (written === undefined) return undefined;
+    const address = written + base;
+    if (address >= 0 && address <= 65_535) return address;
+    const printed = base === 0 ? fromSixDigits(written) : null;
+    const why =
+      printed !== null
+        ? `: register number ${written} is likely address ${printed.address} of function ${printed.function}`
+        : base === 0
+          ? ''
+          : `: with the Base Address ${base} of the sheet Meter it is ${address}`;
+    const cell = this.#ref('address');
+    this.#problems.add('address-out-of-range', { cell, value: written, expected: `expected ${what}${why}` });
     return undefined;
   }
 

@@ -57,7 +57,7 @@ export const rules = {
   'size-and-type-disagree': fixable(error('The size is not that of the data type.')),
   'same-address': warning('Two metrics read the same register: often a copy-paste error.'),
   overlap: warning('Two metrics share some of their registers.'),
-  'exceeds-limits': error('A metric is larger than the largest request that the Limits sheet allows.'),
+  'exceeds-limits': error('A metric is larger than the largest request that the Meter sheet allows.'),
 
   // meaning
   'unknown-data-type': error('The data type is not known.'),
@@ -72,8 +72,8 @@ export const rules = {
   ),
   'unknown-exponent': error('The Exponent column names no other metric of the map.'),
   'unsuitable-exponent': error('The metric that holds the exponent is not a plain whole number.'),
-  'unknown-limit': error('The Limits sheet holds a limit that is not known.'),
-  'bad-limit': error('A limit is not a whole number in its range.'),
+  'unknown-setting': error('The Meter sheet holds a setting that is not known.'),
+  'bad-setting': error('A setting of the Meter sheet is not a whole number in its range.'),
 } as const satisfies Record<string, Rule>;
 
 export type RuleName = keyof typeof rules;

@@ -1,11 +1,12 @@
-// Reads .xlsx and .csv files into cells. The only importer of the spreadsheet library. A cell is its value, never its
+// Reads .xlsx and .csv files into cells, and writes .xlsx. The only importer of the spreadsheet library. A cell is its value, never its
 // displayed text: a scale that shows as 1.52588E-05 is the number behind it. A formula is the value that the spreadsheet
 // program last computed for it. What cannot be taken at its value (dates, errors, formulas never computed) says so.
 
 import { readFileSync } from 'node:fs';
 import { extname } from 'node:path';
-import { read, SSF, utils, type WorkSheet } from 'xlsx';
+import { CFB, read, SSF, utils, type WorkSheet, write } from 'xlsx';
 import { EmdcError, messageOf } from '../errors.js';
+import { type ChoiceList, dressSheet, styleHeader } from './sheet-xml.js';
 
 /** `uncomputed`: a formula without a stored value. `error`: `#REF!` and the like. */
 export type CellKind = 'text' | 'number' | 'boolean' | 'date' | 'error' | 'uncomputed';
@@ -169,6 +170,49 @@ function toCell(ref: string, row: number, column: number, raw: RawCell): Cell | 
   if (value instanceof Date) return { ...place, kind: 'date', value: shown };
   const text = String(value).trim();
   return text === '' ? undefined : { ...place, kind: 'text', value: text };
+}
+
+export interface NewSheet {
+  readonly name: string;
+  /** The first row is the header. Null: an empty cell. */
+  readonly rows: readonly (readonly (string | number | null)[])[];
+  /** In characters, by column. */
+  readonly widths: readonly number[];
+  /** Cell → text of the note that shows when the pointer is over it. */
+  readonly notes?: ReadonlyMap<string, string>;
+  readonly choices?: readonly ChoiceList[];
+}
+
+/** What this file uses of the library's zip container, which it leaves untyped. */
+type Zip = object;
+interface ZipEntry {
+  content: Uint8Array;
+}
+
+/** An .xlsx file. The same sheets give the same bytes (on one version of zlib). */
+export function composeWorkbook(sheets: readonly NewSheet[]): Buffer {
+  const book = utils.book_new();
+  for (const { name, rows, widths, notes } of sheets) {
+    const sheet = utils.aoa_to_sheet(rows.map((row) => [...row]));
+    sheet['!cols'] = widths.map((wch) => ({ wch }));
+    for (const [ref, text] of notes ?? []) {
+      const cell = sheet[ref];
+      if (cell !== undefined) cell.c = Object.assign([{ a: 'EMDC', t: text }], { hidden: true });
+    }
+    utils.book_append_sheet(book, sheet, name);
+  }
+  const zip: Zip = CFB.read(write(book, { type: 'buffer', bookType: 'xlsx' }), { type: 'buffer' });
+  const change = (path: string, edit: (xml: string) => string): void => {
+    const entry: ZipEntry | null = CFB.find(zip, path);
+    if (entry === null) throw new Error(`the spreadsheet library no longer writes ${path}`);
+    entry.content = Buffer.from(edit(Buffer.from(entry.content).toString('utf8')));
+  };
+  change('/xl/styles.xml', styleHeader);
+  sheets.forEach(({ rows, choices }, index) => {
+    const looks = { choices: choices ?? [], columnCount: rows[0]?.length ?? 0 };
+    change(`/xl/worksheets/sheet${index + 1}.xml`, (xml) => dressSheet(xml, looks));
+  });
+  return Buffer.from(CFB.write(zip, { type: 'buffer', fileType: 'zip', compression: true }));
 }
 
 function unreadable(message: string, cause?: unknown): EmdcError {

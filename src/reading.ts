@@ -11,6 +11,7 @@ import type { MeterInfo } from './meter.js';
  * - `not available` the meter sent its code for "no value" · `invalid value` NaN, infinity, or digits the type cannot hold
  * - `offline` not asked, since the meter did not answer before · `refused before` not asked, since the meter refuses this register
  * - `deadline` the cycle's time was over · `shutdown` the collector was stopping
+ * - `rejected` the database will never take this value: it lies in the spool's dead-letter file
  * - `missed` the slot passed unread while the collector was running · `down` … while it was not running
  */
 export type MissingReason =
@@ -25,6 +26,7 @@ export type MissingReason =
   | 'refused before'
   | 'deadline'
   | 'shutdown'
+  | 'rejected'
   | 'missed'
   | 'down';
 

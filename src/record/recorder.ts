@@ -2,10 +2,15 @@
 // does not. Callers never wait longer than one write limit and never see an error, only what became of their data.
 
 import type { Clock } from '../clock.js';
+import type { EmdcError } from '../errors.js';
 import type { Log } from '../log.js';
 import type { Gap, Poll } from '../reading.js';
 import type { DatabaseStatus, SpoolStatus } from '../service.js';
 import type { Dialect, Store } from '../store/store.js';
+import { joinBatches, summarize } from './batch.js';
+import { Database } from './database.js';
+import { Drain } from './drain.js';
+import { openSpool, type Spool } from './spool.js';
 
 /** What is recorded together: all of it has one fate. */
 export interface Batch {
@@ -47,7 +52,169 @@ export interface RecorderOptions {
   readonly writeLimitMs?: number;
 }
 
-/** Rejects when the spool directory cannot be used, or is in use by another collector. */
-export async function openRecorder(_options: RecorderOptions): Promise<Recorder> {
-  throw new Error('not yet');
+/** Readings in one write, unless a single batch has more. */
+const MAX_GROUP = 50_000;
+/** Readings that wait in memory, in seconds' worth of the largest site; what comes on top is lost, and counted. */
+const MAX_WAITING = 1_000_000;
+/** The drain may wait longer than a live cycle: nobody waits for it. */
+const DRAIN_PATIENCE = 6;
+
+/**
+ * Resolves when the database has answered, or after one write limit without an answer. Rejects when the spool directory
+ * cannot be used, is in use by another collector, or when the database can never be used (`remedy: stop`).
+ */
+export async function openRecorder(options: RecorderOptions): Promise<Recorder> {
+  const { clock, log } = options;
+  const spool = await openSpool({ ...options.spool, clock, log });
+  const recorder = new GroupRecorder(options, spool);
+  const error = await recorder.started();
+  if (error?.remedy !== 'stop') return recorder;
+  await recorder.close({ deadlineMs: 0 });
+  throw error;
+}
+
+interface Waiting {
+  readonly batch: Batch;
+  readonly readings: number;
+  readonly resolve: (fate: Fate) => void;
+}
+
+class GroupRecorder implements Recorder {
+  readonly lastSlots: Promise<ReadonlyMap<string, number>>;
+  readonly #options: RecorderOptions;
+  readonly #limitMs: number;
+  readonly #spool: Spool;
+  readonly #database: Database;
+  readonly #drain: Drain;
+  readonly #hurry = new AbortController();
+  #waiting: Waiting[] = [];
+  #waitingReadings = 0;
+  #writing: Promise<void> | null = null;
+  #liveWrite: Promise<unknown> = Promise.resolve();
+  #lost = 0;
+  #losing = false;
+  #closing: Promise<void> | null = null;
+
+  constructor(options: RecorderOptions, spool: Spool) {
+    const { dialect, openStore, clock, log } = options;
+    const limitMs = options.writeLimitMs ?? 5000;
+    this.#options = options;
+    this.#limitMs = limitMs;
+    this.#spool = spool;
+    this.#database = new Database({ dialect, openStore, clock, log, limitMs });
+    this.#drain = new Drain({
+      database: this.#database,
+      spool,
+      directory: options.spool.directory,
+      clock,
+      log,
+      limitMs: limitMs * DRAIN_PATIENCE,
+      idle: () => this.#liveWrite,
+    });
+    this.lastSlots = Promise.all([this.#database.slotsBefore, spool.ready]).then(([stored]) =>
+      newestOf(stored, spool.leftSlots),
+    );
+  }
+
+  /** Why the database cannot be used; null: it answered, or has not yet. */
+  async started(): Promise<EmdcError | null> {
+    const answered = new AbortController();
+    const patience = this.#options.clock.sleep(this.#limitMs, answered.signal).then(() => null);
+    const error = await Promise.race([this.#drain.firstProbe, patience]);
+    answered.abort();
+    return error;
+  }
+
+  record(batch: Batch): Promise<Fate> {
+    const { readings } = summarize(batch);
+    if (this.#closing || this.#waitingReadings + readings > MAX_WAITING) return Promise.resolve(this.#lose(readings));
+    return new Promise((resolve) => {
+      this.#waiting.push({ batch, readings, resolve });
+      this.#waitingReadings += readings;
+      this.#writing ??= this.#writeAll();
+    });
+  }
+
+  state(): RecorderState {
+    const spool = { ...this.#spool.status(), deadLetters: this.#drain.deadLetters };
+    return { database: this.#database.status(), spool, lost: this.#lost + this.#drain.lost };
+  }
+
+  close({ deadlineMs }: { readonly deadlineMs: number }): Promise<void> {
+    this.#closing ??= this.#close(deadlineMs);
+    return this.#closing;
+  }
+
+  async #close(deadlineMs: number): Promise<void> {
+    const { clock } = this.#options;
+    const deadline = clock.monotonic() + deadlineMs;
+    const done = new AbortController();
+    void clock.sleep(deadlineMs, done.signal).then(() => this.#hurry.abort());
+    await this.#writing;
+    done.abort();
+    await this.#drain.stop();
+    await this.#database.close(Math.max(deadline - clock.monotonic(), 1000));
+    await this.#spool.close();
+  }
+
+  async #writeAll(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const group = this.#nextGroup();
+      const readings = group.reduce((sum, one) => sum + one.readings, 0);
+      this.#waitingReadings -= readings;
+      const fate = await this.#write(joinBatches(group.map(({ batch }) => batch)), readings);
+      for (const { resolve } of group) resolve(fate);
+    }
+    this.#writing = null;
+  }
+
+  #nextGroup(): Waiting[] {
+    let readings = 0;
+    const end = this.#waiting.findIndex((one, index) => {
+      readings += one.readings;
+      return index > 0 && readings > MAX_GROUP;
+    });
+    return this.#waiting.splice(0, end < 0 ? this.#waiting.length : end);
+  }
+
+  async #write(batch: Batch, readings: number): Promise<Fate> {
+    const tried = this.#database.connected;
+    if (tried && (await this.#store(batch))) return this.#keep('stored');
+    if (await this.#spool.append(batch)) {
+      this.#drain.wake();
+      return this.#keep('spooled');
+    }
+    // The disk takes nothing: perhaps the database is back and only has not been noticed yet.
+    if (!tried && (await this.#store(batch))) return this.#keep('stored');
+    return this.#lose(readings);
+  }
+
+  async #store(batch: Batch): Promise<boolean> {
+    const write = this.#database.write(batch, this.#limitMs, this.#hurry.signal);
+    this.#liveWrite = write;
+    const result = await write;
+    // What is refused goes through the spool to the drain, which finds out what exactly is refused.
+    if (result.kind === 'away') this.#database.setAway(result.error);
+    return result.kind === 'stored';
+  }
+
+  #keep(fate: Fate): Fate {
+    if (this.#losing) this.#options.log.info('readings are kept again', { lost: this.#lost });
+    this.#losing = false;
+    return fate;
+  }
+
+  #lose(readings: number): Fate {
+    this.#lost += readings;
+    if (!this.#losing)
+      this.#options.log.error('readings are being lost: neither database nor spool takes them', { readings });
+    this.#losing = true;
+    return 'lost';
+  }
+}
+
+function newestOf(stored: ReadonlyMap<string, number>, left: ReadonlyMap<string, number>): Map<string, number> {
+  const newest = new Map(stored);
+  for (const [meter, slot] of left) newest.set(meter, Math.max(slot, newest.get(meter) ?? slot));
+  return newest;
 }

@@ -1,0 +1,292 @@
+// The readings on local disk that the database has not taken yet: append-only segments in one directory, bounded by bytes
+// and age, oldest dropped first and counted. What `append` acknowledged is on disk until it was taken or dropped; what an
+// earlier process left is found again. Draining reads whole chunks, oldest first, and deletes a segment only when done.
+
+import { mkdir, readdir, readFile, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import type { Clock } from '../clock.js';
+import { EmdcError, messageOf } from '../errors.js';
+import type { Log } from '../log.js';
+import { batchOf, summarize } from './batch.js';
+import type { Batch } from './recorder.js';
+import { readSegment } from './segment.js';
+import { SegmentFile, syncDirectory } from './segment-file.js';
+import { type Damage, SegmentReader } from './segment-reader.js';
+import { lockSpool, type SpoolLock } from './spool-lock.js';
+import { SpoolLog } from './spool-log.js';
+
+export interface SpoolOptions {
+  readonly directory: string;
+  readonly maxBytes: number;
+  readonly maxAgeMs: number;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The oldest polls and gaps in the spool. */
+export interface Chunk {
+  readonly batch: Batch;
+  readonly readings: number;
+  /** They are safe elsewhere: lets go of them. */
+  done(): void;
+}
+
+interface Segment {
+  readonly path: string;
+  bytes: number;
+  /** Waiting, without those already drained. */
+  readings: number;
+  oldest: number;
+  newest: number;
+  /** null: sealed. */
+  file: SegmentFile | null;
+}
+
+interface Draining {
+  readonly segment: Segment;
+  readonly reader: SegmentReader;
+}
+
+const MAX_SEGMENT_BYTES = 8 * 1024 * 1024;
+const NAME = /^segment-(\d{12})\.spool$/;
+
+const segmentAt = (path: string, bytes: number, file: SegmentFile | null): Segment => {
+  return { path, bytes, readings: 0, oldest: Number.POSITIVE_INFINITY, newest: Number.NEGATIVE_INFINITY, file };
+};
+
+/** Rejects when the directory cannot be used, or is in use. */
+export async function openSpool(options: SpoolOptions): Promise<Spool> {
+  const { directory, log } = options;
+  const segments: Segment[] = [];
+  try {
+    const created = await mkdir(directory, { recursive: true });
+    if (created !== undefined) await syncDirectory(join(created, '..'));
+    for (const name of (await readdir(directory)).filter((name) => NAME.test(name)).sort()) {
+      const path = join(directory, name);
+      segments.push(segmentAt(path, (await stat(path)).size, null));
+    }
+  } catch (error) {
+    throw new EmdcError({
+      code: 'spool-unusable',
+      message: `spool directory ${directory} cannot be used: ${messageOf(error)}`,
+      hint: 'set spool.directory to a folder that the collector may write to',
+      cause: error,
+    });
+  }
+  return new Spool(options, await lockSpool(directory, log), segments);
+}
+
+export class Spool {
+  /** Resolves when what an earlier process left has been counted. */
+  readonly ready: Promise<void>;
+  /** Newest slot per meter name that an earlier process left; complete when `ready`. */
+  readonly leftSlots = new Map<string, number>();
+  readonly #options: SpoolOptions;
+  readonly #lock: SpoolLock;
+  readonly #say: SpoolLog;
+  /** Oldest first; only the last one may be open for appending. */
+  readonly #segments: Segment[];
+  #sequence: number;
+  #draining: Draining | null = null;
+  #exclusive: Promise<unknown> = Promise.resolve();
+  #dropped = 0;
+  #closed = false;
+
+  constructor(options: SpoolOptions, lock: SpoolLock, left: Segment[]) {
+    this.#options = options;
+    this.#lock = lock;
+    this.#say = new SpoolLog(options.log, options);
+    this.#segments = left;
+    this.#sequence = Number(NAME.exec(left.at(-1)?.path.slice(-26) ?? '')?.[1] ?? 0);
+    this.ready = this.#scan([...left]);
+  }
+
+  get empty(): boolean {
+    return this.#segments.length === 0;
+  }
+
+  status(): { readings: number; bytes: number; oldest: number | null; dropped: number } {
+    let readings = 0;
+    let bytes = 0;
+    let oldest: number | null = null;
+    for (const segment of this.#segments) {
+      readings += segment.readings;
+      bytes += segment.bytes;
+      if (segment.readings > 0) oldest = Math.min(oldest ?? segment.oldest, segment.oldest);
+    }
+    return { readings, bytes, oldest, dropped: this.#dropped };
+  }
+
+  /** Resolves to true when the batch is on disk, false when it could not be written; never rejects. */
+  append(batch: Batch): Promise<boolean> {
+    return this.#alone(async () => {
+      if (this.#closed) return false;
+      try {
+        await this.#append(batch);
+        this.#say.written(null);
+        return true;
+      } catch (error) {
+        this.#say.written(error);
+        return false;
+      }
+    });
+  }
+
+  /** The oldest polls and gaps, up to about `maxReadings`; null: the spool is empty. The same ones again until they are done. */
+  async next(maxReadings: number): Promise<Chunk | null> {
+    await this.ready;
+    for (;;) {
+      const draining = this.#draining ?? (await this.#alone(() => this.#startDraining()));
+      if (!draining) return null;
+      const entries = draining.reader.peek(maxReadings);
+      if (entries.length === 0) {
+        await this.#alone(() => this.#remove(draining.segment));
+        continue;
+      }
+      const batch = batchOf(entries);
+      const { readings } = summarize(batch);
+      const done = () => {
+        draining.reader.pass(entries.length);
+        draining.segment.readings -= readings;
+      };
+      return { batch, readings, done };
+    }
+  }
+
+  /** Drops what is older than the limit. */
+  async dropAged(): Promise<void> {
+    await this.ready;
+    await this.#alone(async () => {
+      const { clock, maxAgeMs } = this.#options;
+      for (;;) {
+        const segment = this.#segments[0];
+        if (!segment || segment.newest >= clock.now() - maxAgeMs) return;
+        await this.#drop(segment, 'too old');
+      }
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#alone(async () => {
+      if (this.#closed) return;
+      this.#closed = true;
+      await this.#segments.at(-1)?.file?.close();
+      await this.#lock.release();
+    });
+    await this.ready;
+  }
+
+  async #append(batch: Batch): Promise<void> {
+    const { readings, oldest, newest } = summarize(batch);
+    const { segment, file } = await this.#segmentFor(oldest);
+    try {
+      segment.bytes += await file.append(batch);
+    } catch (error) {
+      await this.#seal(segment);
+      throw error;
+    }
+    segment.readings += readings;
+    segment.oldest = Math.min(segment.oldest, oldest);
+    segment.newest = Math.max(segment.newest, newest);
+    await this.#keepBound();
+  }
+
+  /** The open segment, or a new one where that is full or covers too long a time to be dropped as one. */
+  async #segmentFor(slot: number): Promise<{ segment: Segment; file: SegmentFile }> {
+    const { directory, maxBytes, maxAgeMs } = this.#options;
+    const open = this.#segments.at(-1);
+    if (open?.file) {
+      const room = open.bytes < Math.min(MAX_SEGMENT_BYTES, maxBytes / 8);
+      if (room && slot - open.oldest <= maxAgeMs / 16) return { segment: open, file: open.file };
+      await this.#seal(open);
+    }
+    this.#sequence++;
+    const path = join(directory, `segment-${String(this.#sequence).padStart(12, '0')}.spool`);
+    const file = await SegmentFile.create(path);
+    const segment = segmentAt(path, 0, file);
+    this.#segments.push(segment);
+    return { segment, file };
+  }
+
+  async #seal(segment: Segment): Promise<void> {
+    await segment.file?.close().catch(() => {});
+    segment.file = null;
+    if (segment.bytes === 0) await this.#remove(segment);
+  }
+
+  async #keepBound(): Promise<void> {
+    let bytes = this.#segments.reduce((sum, segment) => sum + segment.bytes, 0);
+    while (bytes > this.#options.maxBytes) {
+      const oldest = this.#segments[0] as Segment;
+      bytes -= oldest.bytes;
+      await this.#drop(oldest, 'spool full');
+    }
+  }
+
+  async #drop(segment: Segment, why: string): Promise<void> {
+    const { readings } = segment;
+    this.#dropped += readings;
+    this.#say.dropped(why, readings);
+    await segment.file?.close().catch(() => {});
+    await this.#remove(segment);
+  }
+
+  async #remove(segment: Segment): Promise<void> {
+    const index = this.#segments.indexOf(segment);
+    if (index < 0) return;
+    this.#segments.splice(index, 1);
+    if (this.#draining?.segment === segment) this.#draining = null;
+    if (this.empty) this.#say.emptied();
+    await unlink(segment.path).catch((error) => {
+      if (error.code !== 'ENOENT') this.#say.undeletable(segment.path, error);
+    });
+  }
+
+  async #startDraining(): Promise<Draining | null> {
+    for (;;) {
+      const segment = this.#segments[0];
+      if (!segment || this.#closed) return null;
+      if (segment.file) await this.#seal(segment);
+      try {
+        const onDamage = (damage: Damage) => this.#say.damaged(segment.path, damage);
+        this.#draining = { segment, reader: new SegmentReader(await readFile(segment.path), onDamage) };
+        return this.#draining;
+      } catch (error) {
+        this.#say.unreadable(segment.path, error);
+        await this.#drop(segment, 'unreadable');
+      }
+    }
+  }
+
+  async #scan(segments: readonly Segment[]): Promise<void> {
+    for (const segment of segments) {
+      if (this.#closed) return;
+      // What cannot be read is said when it is drained.
+      const bytes = await readFile(segment.path).catch(() => Buffer.alloc(0));
+      for (const piece of readSegment(bytes)) {
+        await setImmediate();
+        if (this.#closed) return;
+        if (piece.kind === 'frame') this.#countLeft(segment, batchOf(piece.entries));
+      }
+    }
+    const { readings } = this.status();
+    if (segments.length > 0 && readings > 0) this.#say.left(readings);
+  }
+
+  #countLeft(segment: Segment, batch: Batch): void {
+    const { readings, oldest, newest } = summarize(batch);
+    segment.readings += readings;
+    segment.oldest = Math.min(segment.oldest, oldest);
+    segment.newest = Math.max(segment.newest, newest);
+    for (const { meter, slot } of batch.polls) {
+      this.leftSlots.set(meter.name, Math.max(slot, this.leftSlots.get(meter.name) ?? slot));
+    }
+  }
+
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#exclusive.then(work);
+    this.#exclusive = result.catch(() => {});
+    return result;
+  }
+}

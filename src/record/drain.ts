@@ -85,17 +85,19 @@ export class Drain {
     let pauseMs = FIRST_PAUSE_MS;
     while (!this.#stopping.signal.aborted) {
       const error = await this.#step();
+      if (this.#stopping.signal.aborted) break;
+      if (error) database.setAway(error);
       probed(error);
-      if (this.#stopping.signal.aborted) return;
       if (error) {
-        database.setAway(error);
         await spool.dropAged();
         await this.#pause(pauseMs, false);
         pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
       } else {
         pauseMs = FIRST_PAUSE_MS;
+        if (spool.empty) await this.#upkeep();
       }
     }
+    probed(null);
   }
 
   /** Resolves to why the database is away. It counts as back only when it has taken what waits: answering is not enough. */
@@ -110,7 +112,6 @@ export class Drain {
     if (!chunk) {
       database.setConnected(0);
       this.#sayDrained();
-      await this.#upkeep();
       return null;
     }
     await idle();

@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict';
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { systemClock } from '../../src/clock.js';
+import { openRecorder, type Recorder } from '../../src/record/recorder.js';
+import { StoreFailure } from '../../src/store/store.js';
+import { FaultyStore } from '../support/faulty-store.js';
+import { meterInfo, pollOf, temporaryFolder } from '../support/polls.js';
+import { RecordingLog } from '../support/recording-log.js';
+
+const meter = meterInfo('plant/main', 4);
+const other = meterInfo('plant/other', 2);
+const now = 1_700_000_000_000;
+const one = (slot: number, of = meter) => ({ polls: [pollOf(of, slot)], gaps: [] });
+
+interface Rig {
+  readonly recorder: Recorder;
+  readonly store: FaultyStore;
+  readonly log: RecordingLog;
+  readonly directory: string;
+}
+
+async function rig(
+  t: TestContext,
+  options: {
+    store?: FaultyStore;
+    directory?: string;
+    openStore?: () => Promise<FaultyStore>;
+    writeLimitMs?: number;
+  } = {},
+): Promise<Rig> {
+  const store = options.store ?? new FaultyStore();
+  const directory = options.directory ?? (await temporaryFolder(t));
+  const log = new RecordingLog();
+  const recorder = await openRecorder({
+    dialect: 'sqlite',
+    openStore: options.openStore ?? (async () => store),
+    spool: { directory, maxBytes: 1e8, maxAgeMs: 1e15 },
+    clock: systemClock,
+    log,
+    writeLimitMs: options.writeLimitMs ?? 2000,
+  });
+  t.after(() => recorder.close({ deadlineMs: 0 }));
+  return { recorder, store, log, directory };
+}
+
+describe('recorder', () => {
+  test('database well: stored, and batches that arrive during a write go together in the next one', async (t) => {
+    const { recorder, store } = await rig(t);
+    let release = () => {};
+    store.gate = new Promise((resolve) => {
+      release = resolve;
+    });
+    const first = recorder.record(one(now));
+    const rest = [1, 2, 3].map((i) => recorder.record(one(now + i)));
+    store.gate = null;
+    release();
+    assert.deepEqual(await Promise.all([first, ...rest]), ['stored', 'stored', 'stored', 'stored']);
+    assert.deepEqual(store.writes, [1, 3]);
+    assert.equal(recorder.state().database.state, 'connected');
+    assert.equal(store.readings.size, 16);
+  });
+
+  test('database goes and comes back: spooled meanwhile, then drained, live cycles beside it; each said once', async (t) => {
+    const { recorder, store, log } = await rig(t);
+    assert.equal(await recorder.record(one(now)), 'stored');
+    store.away = true;
+    for (let i = 1; i <= 50; i++) assert.equal(await recorder.record(one(now + i)), 'spooled');
+    const { database, spool } = recorder.state();
+    assert.equal(database.state, 'away');
+    assert.equal(database.lastError, 'connection refused');
+    assert.deepEqual([spool.readings, spool.oldest], [200, now + 1]);
+    store.away = false;
+    await log.until('spool drained');
+    assert.equal(await recorder.record(one(now + 51)), 'stored');
+    assert.equal(store.readings.size, 52 * 4);
+    assert.deepEqual(recorder.state().spool, { readings: 0, bytes: 0, oldest: null, dropped: 0, deadLetters: 0 });
+    assert.deepEqual(
+      log.lines.map(({ message }) => message),
+      ['database connected', 'database is away', 'database is back', 'spool drained'],
+    );
+  });
+
+  test('database away at start: the first cycles are spooled, the slots before them are known once it answers', async (t) => {
+    const store = new FaultyStore();
+    store.away = true;
+    store.slots = new Map([[meter.name, now - 60_000]]);
+    const { recorder } = await rig(t, { store });
+    assert.equal(await recorder.record(one(now)), 'spooled');
+    store.away = false;
+    assert.deepEqual([...(await recorder.lastSlots)], [[meter.name, now - 60_000]]);
+  });
+
+  test('database cannot be opened yet: tried again until it can', async (t) => {
+    const store = new FaultyStore();
+    let tries = 0;
+    const openStore = async () => {
+      if (++tries < 3) throw new StoreFailure({ code: 'away', message: 'no route', remedy: 'spool' });
+      return store;
+    };
+    const { recorder, log } = await rig(t, { store, openStore });
+    await recorder.record(one(now));
+    await log.until('spool drained');
+    assert.equal(store.readings.size, 4);
+  });
+
+  test('database that can never be used, at start: refused, and the spool directory is free again', async (t) => {
+    const directory = await temporaryFolder(t);
+    const failure = new StoreFailure({ code: 'newer', message: 'newer than this program', remedy: 'stop' });
+    await assert.rejects(rig(t, { directory, openStore: () => Promise.reject(failure) }), failure);
+    await rig(t, { directory });
+  });
+
+  test('write that takes too long: spooled after the limit, and its late success doubles nothing', async (t) => {
+    const { recorder, store, log } = await rig(t, { writeLimitMs: 50 });
+    let release = () => {};
+    store.gate = new Promise((resolve) => {
+      release = resolve;
+    });
+    assert.equal(await recorder.record(one(now)), 'spooled');
+    assert.equal(await recorder.record(one(now + 1)), 'spooled');
+    store.gate = null;
+    release();
+    await log.until('spool drained');
+    assert.equal(store.rows.size, 2);
+    assert.equal(store.readings.size, 8);
+  });
+
+  test('deadlock: tried again at once, nobody notices', async (t) => {
+    const { recorder, store, log } = await rig(t);
+    store.failOnce = new StoreFailure({ code: 'deadlock', message: 'deadlock', remedy: 'retry' });
+    assert.equal(await recorder.record(one(now)), 'stored');
+    assert.equal(log.count('database is away'), 0);
+  });
+
+  test('one reading that the database refuses for ever: dead letter with the reason, all others stored', async (t) => {
+    const { recorder, store, log, directory } = await rig(t);
+    store.refuses = ({ polls }) => polls.some((poll) => poll.slot === now + 7 && poll.values[2] === 666);
+    const batch = Array.from({ length: 20 }, (_, i) => pollOf(meter, now + i, [1, 2, i === 7 ? 666 : 3, 4]));
+    assert.equal(await recorder.record({ polls: batch, gaps: [] }), 'spooled');
+    await log.until('database refuses readings for good');
+    await until(() => recorder.state().spool.bytes === 0);
+    assert.equal(store.readings.size, 79);
+    assert.equal(store.readings.has(`plant/main/metric_2@${now + 7}`), false);
+    assert.equal(recorder.state().spool.deadLetters, 1);
+    const [letter, end] = (await readFile(join(directory, 'dead-letters.jsonl'), 'utf8')).split('\n');
+    const { meter: name, values, reason } = JSON.parse(letter ?? '');
+    assert.deepEqual(
+      { name, values, reason, end },
+      { name: meter.name, values: { metric_2: 666 }, reason: 'value refused', end: '' },
+    );
+    assert.equal(recorder.state().database.state, 'connected');
+  });
+
+  test('a meter that the database refuses altogether never blocks its neighbours', async (t) => {
+    const { recorder, store, log } = await rig(t);
+    store.refuses = ({ polls }) => polls.some((poll) => poll.meter === other || poll.meter.name === other.name);
+    for (let i = 0; i < 5; i++) {
+      await recorder.record({ polls: [pollOf(meter, now + i), pollOf(other, now + i)], gaps: [] });
+    }
+    await until(() => recorder.state().spool.bytes === 0);
+    assert.equal(store.readings.size, 20);
+    assert.equal(recorder.state().spool.deadLetters, 10);
+    assert.equal(log.count('database refuses readings for good'), 1);
+  });
+
+  test('neither database nor disk: lost, counted, said once; kept again when the database is back', async (t) => {
+    const { recorder, store, log, directory } = await rig(t);
+    store.away = true;
+    await rm(directory, { recursive: true });
+    assert.equal(await recorder.record(one(now)), 'lost');
+    assert.equal(await recorder.record(one(now + 1)), 'lost');
+    assert.equal(recorder.state().lost, 8);
+    store.away = false;
+    assert.equal(await recorder.record(one(now + 2)), 'stored', 'tried at once, without waiting for the next probe');
+    assert.equal(log.count('readings are being lost: neither database nor spool takes them'), 1);
+    assert.equal(log.count('readings are kept again'), 1);
+  });
+
+  test('closed while the database hangs: what is under way goes to the spool and is there after the next start', async (t) => {
+    const store = new FaultyStore();
+    const { recorder, directory } = await rig(t, { store, writeLimitMs: 60_000 });
+    store.gate = new Promise(() => {});
+    const fate = recorder.record(one(now));
+    await recorder.close({ deadlineMs: 10 });
+    assert.equal(await fate, 'spooled');
+    assert.equal(store.closed, true);
+    assert.equal(await recorder.record(one(now + 1)), 'lost');
+    const next = await rig(t, { directory });
+    await next.log.until('spool drained');
+    assert.equal(next.store.readings.size, 4);
+    assert.deepEqual([...(await next.recorder.lastSlots)], [[meter.name, now]]);
+  });
+});
+
+/** For states that nothing announces. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await systemClock.sleep(5);
+}

@@ -21,6 +21,11 @@ const commands: readonly Entry[] = [
     summary: 'the daemon: read the meters on their schedule, record, serve HTTP',
     load: async () => (await import('./cli/run.js')).runCommand(),
   },
+  {
+    name: 'check',
+    summary: 'what is wrong with a register map or a configuration, and the read plan',
+    load: async () => (await import('./cli/check.js')).checkCommand(),
+  },
 ];
 
 /** Loads the commands whose names occur among `args`; the others are known by their summary alone. */

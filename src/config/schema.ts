@@ -141,12 +141,12 @@ export const meterKeys = {
     doc: 'Current transformer ratio, for metrics that the map marks as secondary',
   },
   ptRatio: { format: 'number', default: 1, min: 1e-6, doc: 'Voltage transformer ratio, likewise' },
-  timeout: { ...timing.timeout, default: null, doc: 'Beats modbus.timeout; so do the keys below for theirs' },
-  retries: { ...timing.retries, default: null },
-  retryWait: { ...timing.retryWait, default: null },
-  pause: { ...timing.pause, default: null },
-  maxRegisters: { ...timing.maxRegisters, default: null },
-  maxGap: { ...timing.maxGap, default: null },
+  timeout: { ...timing.timeout, default: null, doc: 'Beats modbus.timeout, as the keys below beat theirs' },
+  retries: { ...timing.retries, default: null, doc: 'Beats modbus.retries' },
+  retryWait: { ...timing.retryWait, default: null, doc: 'Beats modbus.retryWait' },
+  pause: { ...timing.pause, default: null, doc: 'Beats modbus.pause' },
+  maxRegisters: { ...timing.maxRegisters, default: null, doc: 'Beats modbus.maxRegisters' },
+  maxGap: { ...timing.maxGap, default: null, doc: 'Beats modbus.maxGap' },
 } as const satisfies Record<string, Key>;
 
 export type KeyName = keyof typeof keys;

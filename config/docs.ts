@@ -1,0 +1,33 @@
+// The parts of the documentation that are generated: config/example.yaml, and what stands between `<!-- NAME:begin -->` and
+// `<!-- NAME:end -->` in README.md. `npm run docs` writes them; a test holds them equal to what is generated.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import process from 'node:process';
+import { pathToFileURL } from 'node:url';
+import { exampleYaml, metersTable, settingsTable } from '../src/config/describe.js';
+import { packageRoot } from '../src/paths.js';
+
+export const exampleFile = `${packageRoot}config/example.yaml`;
+export const readmeFile = `${packageRoot}README.md`;
+
+/** What belongs between the markers of each name. */
+export const sections: Readonly<Record<string, () => string>> = {
+  settings: settingsTable,
+  meters: metersTable,
+};
+
+/** The text with every known section as it should be. */
+export function fillSections(text: string): string {
+  return text.replaceAll(
+    /(<!-- (\w+):begin -->\n)[\s\S]*?(<!-- \2:end -->)/g,
+    (whole, begin: string, name: string, end: string) => {
+      const section = sections[name];
+      return section ? `${begin}${section()}\n${end}` : whole;
+    },
+  );
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  writeFileSync(exampleFile, exampleYaml());
+  writeFileSync(readmeFile, fillSections(readFileSync(readmeFile, 'utf8')));
+}

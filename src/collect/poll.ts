@@ -1,6 +1,6 @@
 // One meter's part in a cycle: asks the blocks of its plan over its link, decodes them, and says for every metric without
 // a value why. Never rejects. A timeout ends the unit's turn; an exception means it is alive, so its block is split in the
-// same poll until the culprit is alone, and what was refused is remembered.
+// same poll until the culprit is alone, and what was refused is remembered. What is left undone for lack of time is said so.
 
 import type { Clock } from '../clock.js';
 import { compileDecoder, type Decoder } from '../codec/decode.js';
@@ -8,9 +8,12 @@ import type { Log } from '../log.js';
 import type { Meter } from '../meter.js';
 import type { ModbusFailure } from '../modbus/failure.js';
 import type { Link } from '../modbus/reader.js';
-import type { Learned, Plan } from '../plan/block.js';
+import type { Learned, Plan, Span } from '../plan/block.js';
 import { planBlocks } from '../plan/blocks.js';
 import type { MissingReason, Poll } from '../reading.js';
+import { Asker } from './ask.js';
+import { explore } from './explore.js';
+import { Pass } from './pass.js';
 
 /** What meters were found to refuse, kept across restarts. `plan/learned.ts` keeps it in a file. */
 export interface LearnedPlans {
@@ -29,10 +32,12 @@ export interface PollerInit {
 export interface PollRequest {
   /** Nominal time, ms UTC. */
   readonly slot: number;
-  /** On the monotonic clock, ms: no request is started after it, and none waits beyond it. */
+  /** On the monotonic clock, ms: no request is started after it, and none waits beyond it for its answer. */
   readonly deadline: number;
-  /** Aborts when the collector stops. */
+  /** Aborts when the collector stops; may abort at the deadline too. */
   readonly signal: AbortSignal;
+  /** Instead of the meter's, e.g. 0 for a meter that failed last time. */
+  readonly retries?: number;
 }
 
 export interface PollResult {
@@ -54,17 +59,22 @@ export interface ProbeResult {
   readonly failure: ModbusFailure | null;
 }
 
+/** How long a meter that refused everything is spared further questions about why. */
+const EXPLORE_AGAIN_MS = { first: 60_000, most: 3_600_000 };
+
 export class MeterPoller {
   readonly meter: Meter;
   readonly #init: PollerInit;
   readonly #decoder: Decoder;
   #plan: Plan;
+  #exploreAt = Number.NEGATIVE_INFINITY;
+  #exploreWaitMs = EXPLORE_AGAIN_MS.first;
 
   constructor(init: PollerInit) {
     this.meter = init.meter;
     this.#init = init;
     this.#decoder = compileDecoder(init.meter);
-    this.#plan = planBlocks(init.meter.metrics, { ...init.meter, learned: init.learned.get(init.meter) });
+    this.#plan = this.#planFor(init.learned.get(init.meter));
   }
 
   /** The requests of the next poll. */
@@ -73,13 +83,80 @@ export class MeterPoller {
   }
 
   /** Reads every block of the plan. Never rejects. */
-  async poll(_request: PollRequest): Promise<PollResult> {
-    throw new Error(`not yet: ${this.#init.meter.name} ${typeof this.#decoder}`);
+  async poll(request: PollRequest): Promise<PollResult> {
+    const { clock } = this.#init;
+    const readAt = clock.now();
+    const startedAt = clock.monotonic();
+    const asker = this.#asker(request, request.retries ?? this.meter.retries);
+    const pass = new Pass({ meter: this.meter, decoder: this.#decoder, asker });
+    await pass.read(this.#plan);
+    if (pass.refused.length > 0 && clock.monotonic() >= this.#exploreAt) await this.#explore(pass);
+    this.#decoder.finish(pass);
+    const { values, missing, failure } = pass;
+    const poll: Poll = {
+      meter: this.meter,
+      slot: request.slot,
+      readAt,
+      durationMs: clock.monotonic() - startedAt,
+      requests: asker.requests,
+      values,
+      missing,
+      error: pass.error,
+    };
+    return { poll, answered: asker.answered, cut: asker.cut, roundTripMs: asker.roundTripMs, failure };
   }
 
   /** One cheap request, tried once, to see whether the unit answers. Never rejects. */
-  async probe(_request: Pick<PollRequest, 'deadline' | 'signal'>): Promise<ProbeResult> {
-    throw new Error('not yet');
+  async probe(request: Pick<PollRequest, 'deadline' | 'signal'>): Promise<ProbeResult> {
+    const asker = this.#asker(request, 0);
+    const asked = await asker.ask(this.#cheapest());
+    const failure = asked.kind === 'failed' ? asked.failure : null;
+    return { answered: asker.answered, cut: asker.cut, roundTripMs: asker.roundTripMs, failure };
+  }
+
+  async #explore(pass: Pass): Promise<void> {
+    const { clock, learned: plans, log } = this.#init;
+    const before = plans.get(this.meter);
+    const { learned, settled } = await explore({
+      metrics: this.meter.metrics,
+      limits: this.meter,
+      learned: before,
+      refused: pass.refused,
+      accepted: pass.accepted,
+      ask: (span) => pass.askPart(span),
+    });
+    if (learned !== before) {
+      plans.set(this.meter, learned);
+      this.#plan = this.#planFor(learned);
+      log.info('learned what the meter refuses', {
+        meter: this.meter.name,
+        ...learned,
+        blocks: this.#plan.blocks.length,
+      });
+    }
+    if (settled || pass.stop !== null) this.#exploreWaitMs = EXPLORE_AGAIN_MS.first;
+    else {
+      this.#exploreAt = clock.monotonic() + this.#exploreWaitMs;
+      this.#exploreWaitMs = Math.min(2 * this.#exploreWaitMs, EXPLORE_AGAIN_MS.most);
+    }
+  }
+
+  #planFor(learned: Learned): Plan {
+    const { metrics, maxRegisters, maxGap } = this.meter;
+    return planBlocks(metrics, { maxRegisters, maxGap, learned });
+  }
+
+  #asker({ deadline, signal }: Pick<PollRequest, 'deadline' | 'signal'>, retries: number): Asker {
+    const { link, clock } = this.#init;
+    return new Asker({ meter: this.meter, link, clock, deadline, signal, retries });
+  }
+
+  /** The smallest block; where every metric was refused before, the first one's registers: a refusal is an answer. */
+  #cheapest(): Span {
+    const [first, ...others] = this.#plan.blocks;
+    if (first !== undefined) return others.reduce((least, block) => (block.count < least.count ? block : least), first);
+    const [metric] = this.meter.metrics;
+    return { function: metric?.function ?? 'holding', start: metric?.address ?? 0, count: metric?.size ?? 1 };
   }
 }
 

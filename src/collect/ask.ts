@@ -1,0 +1,138 @@
+// One unit's requests within one poll: how often a failed one is tried again, how long one may take, and what the outcome
+// says about the unit. Ends at the deadline or when the collector stops, whichever comes first.
+
+import type { Clock } from '../clock.js';
+import { messageOf } from '../errors.js';
+import type { Meter } from '../meter.js';
+import { ModbusFailure } from '../modbus/failure.js';
+import type { Link } from '../modbus/reader.js';
+import type { Span } from '../plan/block.js';
+
+export type Asked =
+  | { readonly kind: 'answer'; readonly data: Buffer }
+  | { readonly kind: 'failed'; readonly failure: ModbusFailure }
+  | { readonly kind: 'cut'; readonly reason: 'deadline' | 'shutdown' };
+
+export interface AskerInit {
+  readonly meter: Meter;
+  readonly link: Link;
+  readonly clock: Clock;
+  readonly deadline: number;
+  readonly signal: AbortSignal;
+  readonly retries: number;
+}
+
+/**
+ * What a failure means for the rest of the poll.
+ * - `silent` nobody may be there (no answer, no connection, or a gateway says so): the rest is not asked
+ * - `refused` the unit is alive and refuses this request for its length or its registers: worth splitting
+ * - `failed` anything else: costs this request only
+ */
+export function meaningOf(failure: ModbusFailure): 'silent' | 'refused' | 'failed' {
+  switch (failure.kind) {
+    case 'timeout':
+    case 'unreachable':
+      return 'silent';
+    case 'exception':
+      if (isGatewayCode(failure.exceptionCode)) return 'silent';
+      return isRefusal(failure.exceptionCode) ? 'refused' : 'failed';
+    default:
+      return 'failed';
+  }
+}
+
+/** Gateway path unavailable, gateway target failed to respond: the unit itself said nothing. */
+const isGatewayCode = (code: number | null): boolean => code === 10 || code === 11;
+/** Illegal address, illegal value (also: too many registers), device failure. */
+const isRefusal = (code: number | null): boolean => code === 2 || code === 3 || code === 4;
+/** Acknowledge (still working on it) and busy. */
+const isBusy = (code: number | null): boolean => code === 5 || code === 6;
+
+export class Asker {
+  /** Sent so far, retries included. */
+  requests = 0;
+  /** The unit itself said something. */
+  answered = false;
+  /** The deadline or the stop of the collector ended this before the unit could show that it answers. */
+  cut = false;
+  roundTripMs: number | null = null;
+  readonly #init: AskerInit;
+  #retries: number;
+
+  constructor(init: AskerInit) {
+    this.#init = init;
+    this.#retries = init.retries;
+  }
+
+  async ask(span: Span): Promise<Asked> {
+    const { clock, deadline, meter, signal } = this.#init;
+    for (let tries = 0; ; tries++) {
+      const stopped = this.#stopReason();
+      if (stopped !== null) return this.#cutBy(stopped);
+      const remainingMs = deadline - clock.monotonic();
+      const outcome = await this.#once(span, Math.min(meter.timeoutMs, remainingMs));
+      if (outcome.kind !== 'failed') return outcome;
+      const { failure } = outcome;
+      if (failure.kind === 'timeout' && remainingMs < meter.timeoutMs) return this.#cutBy('deadline');
+      const hasTime = clock.monotonic() + meter.retryWaitMs < deadline;
+      if (tries >= this.#retries || !hasTime || !worthRetrying(failure)) {
+        // A connection that keeps breaking would cost every further request its retries too.
+        if (failure.kind !== 'exception') this.#retries = 0;
+        return outcome;
+      }
+      await clock.sleep(meter.retryWaitMs, signal);
+    }
+  }
+
+  async #once(span: Span, timeoutMs: number): Promise<Asked> {
+    const { clock, link, meter, signal } = this.#init;
+    const { function: table, start, count } = span;
+    this.requests++;
+    const sentAt = clock.monotonic();
+    try {
+      const request = { unitId: meter.unitId, function: table, start, count };
+      const data = await link.read(request, { timeoutMs, pauseMs: meter.pauseMs, signal });
+      this.#heard(sentAt);
+      return { kind: 'answer', data };
+    } catch (error) {
+      const failure =
+        error instanceof ModbusFailure
+          ? error
+          : new ModbusFailure({ kind: 'bad-answer', message: messageOf(error), cause: error });
+      if (failure.kind === 'aborted') return this.#cutBy(this.#stopReason() ?? 'shutdown');
+      if (failure.kind === 'exception' && !isGatewayCode(failure.exceptionCode)) this.#heard(sentAt);
+      return { kind: 'failed', failure };
+    }
+  }
+
+  #heard(sentAt: number): void {
+    this.answered = true;
+    this.roundTripMs = this.#init.clock.monotonic() - sentAt;
+  }
+
+  /** The signal may also be the deadline's: what the clock says decides. */
+  #stopReason(): 'deadline' | 'shutdown' | null {
+    if (this.#init.clock.monotonic() >= this.#init.deadline) return 'deadline';
+    return this.#init.signal.aborted ? 'shutdown' : null;
+  }
+
+  #cutBy(reason: 'deadline' | 'shutdown'): Asked {
+    this.cut = !this.answered;
+    return { kind: 'cut', reason };
+  }
+}
+
+function worthRetrying(failure: ModbusFailure): boolean {
+  switch (failure.kind) {
+    case 'exception':
+      return isBusy(failure.exceptionCode) || isGatewayCode(failure.exceptionCode);
+    case 'timeout':
+    case 'unreachable':
+    case 'disconnected':
+    case 'bad-answer':
+      return true;
+    case 'aborted':
+    case 'bad-request':
+      return false;
+  }
+}

@@ -82,7 +82,7 @@ function textToNumber(cell: Cell, want: NumberWant, problems: Problems): number 
     problems.add('decimal-comma', {
       cell: cell.ref,
       value: text,
-      expected: `expected ${want.what}, with a decimal point: ${number}`,
+      expected: `expected a decimal point: ${number}`,
       fix: { type: 'set', cell: cell.ref, value: number },
     });
     return undefined;

@@ -7,36 +7,27 @@ import type { Cell } from './workbook.js';
 
 type Words<T> = ReadonlyMap<string, T>;
 
-const words = <T>(table: Readonly<Record<string, T>>): Words<T> =>
-  new Map(Object.entries(table).map(([word, value]) => [plain(word), value]));
+const words = <T>(table: readonly (readonly [T, readonly string[]])[]): Words<T> =>
+  new Map(table.flatMap(([value, names]) => names.map((name): [string, T] => [plain(name), value])));
 
-export const functionWords: Words<RegisterFunction> = words<RegisterFunction>({
-  holding: 'holding',
-  input: 'input',
-  coil: 'coil',
-  discrete: 'discrete',
-  'holding register': 'holding',
-  'input register': 'input',
-  'discrete input': 'discrete',
-  '3': 'holding',
-  '4': 'input',
-  '1': 'coil',
-  '2': 'discrete',
-});
+export const functionWords: Words<RegisterFunction> = words([
+  ['holding', ['holding', 'holding register', 'holding registers', '3']],
+  ['input', ['input', 'input register', 'input registers', '4']],
+  ['coil', ['coil', 'coils', '1']],
+  ['discrete', ['discrete', 'discrete input', 'discrete inputs', '2']],
+]);
 
-export const orderWords: Words<Order> = words<Order>({
-  big: 'big',
-  little: 'little',
-  'big endian': 'big',
-  'little endian': 'little',
-});
+export const orderWords: Words<Order> = words([
+  ['big', ['big', 'big endian']],
+  ['little', ['little', 'little endian']],
+]);
 
-export const sideWords: Words<Side> = words<Side>({
-  primary: 'primary',
-  'secondary-current': 'secondary-current',
-  'secondary-voltage': 'secondary-voltage',
-  'secondary-power': 'secondary-power',
-});
+export const sideWords: Words<Side> = words([
+  ['primary', ['primary']],
+  ['secondary-current', ['secondary-current']],
+  ['secondary-voltage', ['secondary-voltage']],
+  ['secondary-power', ['secondary-power']],
+]);
 
 /** One of the words; adds `unknown-choice` and is undefined where it is none of them. */
 export function toChoice<T extends string>(cell: Cell, known: Words<T>, problems: Problems): T | undefined {

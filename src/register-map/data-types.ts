@@ -1,51 +1,39 @@
-// The data types by name: how many registers each may take, and the names that other tools and documents give them.
+// The data types by name, and the names that other tools and documents give them.
 
-import type { DataType } from '../meter.js';
+import type { BitType, DataType } from '../meter.js';
 import { plain } from './columns.js';
 
-export interface TypeFacts {
-  /** Registers (for BOOL: bits) that a value may take. */
-  readonly sizes: readonly number[];
-  /** Bits of the raw code, for "not available" values; null: sixteen for each register. */
-  readonly rawBits: number | null;
-  /** A plain whole number, fit to be an exponent. */
-  readonly whole: boolean;
-}
+const bits = Array.from({ length: 16 }, (_, bit) => `BIT${bit}` as BitType);
 
-const fixed = (size: number, whole: boolean, rawBits: number | null = null): TypeFacts => ({
-  sizes: [size],
-  rawBits,
-  whole,
-});
-const digits: TypeFacts = { sizes: [1, 2, 3, 4], rawBits: null, whole: false };
+/** In the order in which people are told them. */
+export const dataTypes: readonly DataType[] = [
+  'UINT8',
+  'INT8',
+  'UINT16',
+  'INT16',
+  'UINT32',
+  'INT32',
+  'UINT64',
+  'INT64',
+  'FLOAT32',
+  'FLOAT64',
+  'MOD10K',
+  'BCD',
+  'PF_QUADRANT',
+  'PF_IEEE_4Q',
+  'SM16',
+  'BOOL',
+  ...bits,
+];
 
-export const dataTypes: ReadonlyMap<DataType, TypeFacts> = new Map<DataType, TypeFacts>([
-  ['UINT8', fixed(1, true, 8)],
-  ['INT8', fixed(1, true, 8)],
-  ['UINT16', fixed(1, true)],
-  ['INT16', fixed(1, true)],
-  ['UINT32', fixed(2, true)],
-  ['INT32', fixed(2, true)],
-  ['UINT64', fixed(4, true)],
-  ['INT64', fixed(4, true)],
-  ['FLOAT32', fixed(2, false)],
-  ['FLOAT64', fixed(4, false)],
-  ['MOD10K', digits],
-  ['BCD', digits],
-  ['PF_QUADRANT', fixed(1, false)],
-  ['PF_IEEE_4Q', fixed(2, false)],
-  ['SM16', fixed(1, true)],
-  ['BOOL', fixed(1, false, 1)],
-  ...([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15] as const).map((bit): [DataType, TypeFacts] => [
-    `BIT${bit}`,
-    fixed(1, false, 1),
-  ]),
-]);
+const wholeTypes: readonly DataType[] = [...dataTypes.slice(0, 8), 'SM16'];
 
-export const dataTypeNames =
-  'UINT8, INT8, UINT16, INT16, UINT32, INT32, UINT64, INT64, FLOAT32, FLOAT64, MOD10K, BCD, PF_QUADRANT, PF_IEEE_4Q, SM16, BOOL, BIT0 … BIT15';
+/** A plain whole number, fit to be an exponent. */
+export const isWhole = (type: DataType): boolean => wholeTypes.includes(type);
 
-const byPlainName = new Map([...dataTypes.keys()].map((type) => [plain(type), type]));
+export const dataTypeNames = `${dataTypes.filter((type) => !/^BIT\d/.test(type)).join(', ')}, BIT0 … BIT15`;
+
+const byPlainName = new Map(dataTypes.map((type) => [plain(type), type]));
 
 const otherNames = new Map<string, DataType>(
   Object.entries({

@@ -4,7 +4,7 @@
 import type { Metric } from '../meter.js';
 import { fromFiveDigits } from './addresses.js';
 import { type ColumnKey, columns } from './columns.js';
-import { dataTypes } from './data-types.js';
+import { isWhole } from './data-types.js';
 import { lastMetricRow, type MetricRow, type RowContext } from './rows.js';
 import { type Cell, cellRef, columnLetter } from './workbook.js';
 
@@ -29,8 +29,8 @@ export function lintSheet(context: RowContext): void {
     problems.add('empty-row', {
       cell: cellRef(last + 1, nameColumn),
       value: null,
-      expected: `the map ends at this row without a name; ${following.length} metrics from row ${next} on are not read: delete the row`,
-      fix: { type: 'remove-row', row: last + 1 },
+      expected: `the map ends at this row without a name; ${following.length} more from row ${next} on are not read: delete the empty row${next - last > 2 ? 's' : ''}`,
+      fix: { type: 'remove-rows', first: last + 1, last: next - 1 },
     });
   }
   for (const merge of sheet.merges) {
@@ -76,7 +76,7 @@ export function lintMetrics(rows: readonly MetricRow[], context: RowContext): vo
       });
     }
     if (settings.maxRegisters !== null && size > settings.maxRegisters) {
-      const expected = `expected at most ${settings.maxRegisters} registers, the largest request by the Meter sheet`;
+      const expected = `expected at most ${settings.maxRegisters}, the registers of the largest request by the Meter sheet`;
       problems.add('exceeds-limits', { cell: ref(row, 'size'), value: size, expected });
     }
   }
@@ -122,7 +122,7 @@ function lintExponents(rows: readonly MetricRow[], { sheet, places, problems }: 
       continue;
     }
     const { dataType, scale, offset, exponent } = target.metric;
-    const suits = dataTypes.get(dataType)?.whole === true && scale === 1 && offset === 0 && exponent === null;
+    const suits = isWhole(dataType) && scale === 1 && offset === 0 && exponent === null;
     if (suits) continue;
     const expected = `expected a metric that is a whole number with scale 1 and no exponent of its own; row ${target.row} is not`;
     problems.add('unsuitable-exponent', { cell, value: metric.exponent, expected });

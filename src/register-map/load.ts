@@ -27,8 +27,6 @@ export interface CheckedMap {
   readonly problems: readonly MapProblem[];
 }
 
-const MAX_METRICS = 65_536;
-
 /** Throws InvalidInput with every problem of the file where one of them is an error. */
 export function loadRegisterMap(file: string, options: LoadOptions = {}): LoadedMap {
   const { map, problems } = checkRegisterMap(file, options);
@@ -54,7 +52,7 @@ export function checkRegisterMap(file: string, options: LoadOptions = {}): Check
 /** `file` names the map and is part of every problem. */
 export function checkWorkbook(book: Workbook, file: string, options: LoadOptions = {}): CheckedMap {
   const worksheet = options.worksheet ?? 'Metrics';
-  const sheet = findSheet(book, worksheet);
+  const sheet = worksheetOf(book, worksheet);
   const problems = new Problems(file, sheet?.name ?? worksheet);
   if (sheet === undefined) {
     problems.add('no-such-worksheet', {
@@ -66,14 +64,11 @@ export function checkWorkbook(book: Workbook, file: string, options: LoadOptions
   }
   const { settings, problems: meterProblems } = readMeterSheet(book, file);
   const places = findColumns(sheet, problems);
-  if (places === null) return { map: null, problems: [...problems.list, ...meterProblems.list] };
+  if (places === null) return { map: null, problems: [...problems.byPlace(), ...meterProblems.byPlace()] };
   const context: RowContext = { sheet, places, problems, textIsNormal: book.format === 'csv', settings };
   const rows = readRows(context);
   lintSheet(context);
   lintMetrics(rows, context);
-  if (rows.length > MAX_METRICS) {
-    problems.add('too-many-metrics', { cell: null, value: rows.length, expected: `expected at most ${MAX_METRICS}` });
-  }
   const failed = problems.hasErrors || meterProblems.hasErrors;
   const map: RegisterMap = {
     name: basename(file, extname(file)),
@@ -81,10 +76,11 @@ export function checkWorkbook(book: Workbook, file: string, options: LoadOptions
     metrics: rows.map((row) => row.metric),
     limits: { maxRegisters: settings.maxRegisters, maxGap: settings.maxGap, pauseMs: settings.pauseMs },
   };
-  return { map: failed ? null : map, problems: [...problems.list, ...meterProblems.list] };
+  return { map: failed ? null : map, problems: [...problems.byPlace(), ...meterProblems.byPlace()] };
 }
 
-function findSheet(book: Workbook, worksheet: string): Sheet | undefined {
+/** A .csv file has only one, whatever its name. */
+export function worksheetOf(book: Workbook, worksheet: string): Sheet | undefined {
   if (book.format === 'csv') return book.sheets[0];
   return (
     book.sheets.find((sheet) => sheet.name === worksheet) ??

@@ -3,10 +3,10 @@
 import { InvalidInput, type Problem } from '../errors.js';
 import { type RuleName, rules } from './rules.js';
 
-/** Makes the cell hold this value, or takes the row out. */
+/** Makes the cell hold this value, or takes the rows out. */
 export type Fix =
   | { readonly type: 'set'; readonly cell: string; readonly value: string | number }
-  | { readonly type: 'remove-row'; readonly row: number };
+  | { readonly type: 'remove-rows'; readonly first: number; readonly last: number };
 
 export interface MapProblem extends Problem {
   readonly rule: RuleName;
@@ -46,9 +46,21 @@ export class Problems {
     });
   }
 
+  /** Row by row, in a row from left to right. */
+  byPlace(): MapProblem[] {
+    const order = this.list.map((problem) => ({ problem, at: readingOrder(problem.place) }));
+    return order.sort((a, b) => a.at - b.at).map(({ problem }) => problem);
+  }
+
   get hasErrors(): boolean {
     return this.list.some((problem) => problem.severity === 'error');
   }
+}
+
+function readingOrder(place: string): number {
+  const [, letters = '', row = '0'] = /([A-Z]{1,3})(\d+)(?::[A-Z]+\d+)?$/.exec(place) ?? [];
+  const column = [...letters].reduce((n, letter) => n * 26 + letter.charCodeAt(0) - 64, 0);
+  return Number(row) * 20_000 + column;
 }
 
 /** Throws InvalidInput with every problem, errors first, where one of them is an error. */

@@ -1,12 +1,13 @@
 // Turns the rows of a sheet into metrics. Reading stops at the first row without a metric name. A row with an error gives
 // no metric; the rows after it are still read, so that all problems come out at once.
 
-import type { Metric } from '../meter.js';
+import { codeBits, isBitTable, sizesOf } from '../codec/words.js';
+import type { DataType, Metric } from '../meter.js';
 import { fromSixDigits } from './addresses.js';
 import { isTakeable, toNumber } from './cells.js';
 import { functionWords, orderWords, sideWords, toChoice, toKind, toNotAvailable } from './choices.js';
 import { type ColumnKey, type ColumnPlaces, columns } from './columns.js';
-import { dataTypeNames, dataTypes, findDataType, type TypeFacts } from './data-types.js';
+import { dataTypeNames, findDataType } from './data-types.js';
 import type { MeterSheet } from './meter-sheet.js';
 import type { Problems } from './problem.js';
 import { type Cell, cellRef, type Sheet } from './workbook.js';
@@ -70,12 +71,11 @@ class RowReader {
     const side = this.#choice('side', sideWords, 'primary');
     const kindCell = this.#optional('kind');
     const kind = kindCell === undefined ? ({ type: 'gauge' } as const) : toKind(kindCell, this.#problems);
-    const facts = dataType === undefined ? undefined : dataTypes.get(dataType);
-    const sizeFits = facts !== undefined && size !== undefined && this.#sizeFits(size, facts, String(dataType));
+    const sizeFits = dataType !== undefined && size !== undefined && this.#sizeFits(size, dataType);
     const addressFits = address !== undefined && this.#addressFits(address, size ?? 1);
-    const notAvailable = sizeFits ? this.#notAvailable(facts.rawBits ?? size * 16) : undefined;
+    const notAvailable = sizeFits ? this.#notAvailable(codeBits({ dataType, size })) : undefined;
     if (dataType !== undefined && fn !== undefined) {
-      const isBit = fn === 'coil' || fn === 'discrete';
+      const isBit = isBitTable(fn);
       if (isBit !== (dataType === 'BOOL')) {
         this.#problems.add('type-and-function-disagree', {
           cell: this.#ref('dataType'),
@@ -178,13 +178,14 @@ class RowReader {
       case 'type':
         return found.type;
       case 'other name':
+        // Its size and codes are still looked at, as those of the type that is meant.
         this.#problems.add('other-name-for-data-type', {
           cell: cell.ref,
           value: cell.value,
           expected: `expected ${found.type}`,
           fix: { type: 'set', cell: cell.ref, value: found.type },
         });
-        return undefined;
+        return found.type;
       case 'nothing':
         this.#problems.add('unknown-data-type', {
           cell: cell.ref,
@@ -221,7 +222,8 @@ class RowReader {
     return false;
   }
 
-  #sizeFits(size: number, { sizes }: TypeFacts, type: string): boolean {
+  #sizeFits(size: number, type: DataType): boolean {
+    const sizes = sizesOf(type);
     if (sizes.includes(size)) return true;
     const only = sizes.length === 1 ? sizes[0] : undefined;
     const cell = this.#ref('size');

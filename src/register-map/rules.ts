@@ -25,7 +25,6 @@ export const rules = {
     'A header is not that of a known column: a typing error would make its cells count for nothing.',
   ),
   'no-metrics': error('The sheet has no metric.'),
-  'too-many-metrics': error('The sheet has more metrics than a meter has registers.'),
   'merged-cells': error('Merged cells give their value to the first cell only; the others are empty.'),
   'hidden-column': warning('A column is hidden, and its values count.'),
   'hidden-row': warning('A row is hidden, and its metric is read.'),

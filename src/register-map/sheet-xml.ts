@@ -1,5 +1,5 @@
-// What the spreadsheet library does not write and a sheet that people fill in should have: a bold header that stays in
-// view, and lists to choose from. Put into the sheet's XML after the library has written it.
+// Edits the XML of a sheet, for what the spreadsheet library cannot write: a bold header that stays in view, lists to choose
+// from, and corrections that leave everything else in the file as it was.
 
 export interface ChoiceList {
   /** `F2:F1000` */
@@ -62,5 +62,35 @@ function replaceOnce(text: string, search: string, replacement: string): string 
   return text.replace(search, () => replacement);
 }
 
-const escapeXml = (text: string): string =>
+export const escapeXml = (text: string): string =>
   text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;');
+
+/** `xml` with this value in the cell, whose format stays. Throws where the sheet has no such cell. */
+export function setCell(xml: string, ref: string, value: string | number): string {
+  const found = new RegExp(`<c\\b(?=[^>]*\\br="${ref}")([^>]*?)(?:/>|>[\\s\\S]*?</c>)`).exec(xml);
+  if (found === null) throw new Error(`the sheet has no cell ${ref}`);
+  const format = /\bs="\d+"/.exec(found[1] ?? '')?.[0] ?? '';
+  const start = `<c r="${ref}"${format === '' ? '' : ` ${format}`}`;
+  const cell =
+    typeof value === 'number'
+      ? `${start}><v>${value}</v></c>`
+      : `${start} t="inlineStr"><is><t xml:space="preserve">${escapeXml(value)}</t></is></c>`;
+  return xml.slice(0, found.index) + cell + xml.slice(found.index + found[0].length);
+}
+
+/**
+ * `xml` without this row; the rows below move up by one. Formulas become the values that they had, since the cells they
+ * speak of have moved.
+ */
+export function removeRow(xml: string, row: number): string {
+  const rows = /<row\b[^>]*?(?:\/>|>[\s\S]*?<\/row>)/g;
+  return xml.replace(rows, (text) => {
+    const number = Number(/<row\b[^>]*?\br="(\d+)"/.exec(text)?.[1]);
+    if (number === row) return '';
+    const plain = text.replace(/<f\b[^>]*?(?:\/>|>[\s\S]*?<\/f>)/g, '');
+    if (number < row) return plain;
+    return plain
+      .replace(/(<row\b[^>]*?\br=")\d+"/, `$1${number - 1}"`)
+      .replace(/(<c\b[^>]*?\br="[A-Z]+)\d+"/g, `$1${number - 1}"`);
+  });
+}

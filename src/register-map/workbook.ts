@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import { CFB, read, SSF, utils, type WorkSheet, write } from 'xlsx';
 import { EmdcError, messageOf } from '../errors.js';
-import { type ChoiceList, dressSheet, styleHeader } from './sheet-xml.js';
+import { type ChoiceList, dressSheet, escapeXml, styleHeader } from './sheet-xml.js';
 
 /** `uncomputed`: a formula without a stored value. `error`: `#REF!` and the like. */
 export type CellKind = 'text' | 'number' | 'boolean' | 'date' | 'error' | 'uncomputed';
@@ -157,7 +157,7 @@ interface RawCell {
 function toCell(ref: string, row: number, column: number, raw: RawCell): Cell | undefined {
   const place = { ref, row, column };
   const { v: value } = raw;
-  if (value === undefined || value === null) {
+  if (value === undefined || value === null || raw.t === 'z') {
     return raw.f === undefined ? undefined : { ...place, kind: 'uncomputed', value: `=${raw.f}` };
   }
   const shown = raw.w ?? String(value);
@@ -213,6 +213,54 @@ export function composeWorkbook(sheets: readonly NewSheet[]): Buffer {
     change(`/xl/worksheets/sheet${index + 1}.xml`, (xml) => dressSheet(xml, looks));
   });
   return Buffer.from(CFB.write(zip, { type: 'buffer', fileType: 'zip', compression: true }));
+}
+
+/**
+ * The same workbook with one sheet's XML changed and every other byte of content as it was. Throws EmdcError where the
+ * workbook has no such sheet, or where `edit` throws.
+ */
+export function editSheet(bytes: Uint8Array, name: string, edit: (xml: string) => string): Buffer {
+  try {
+    const zip: Zip = CFB.read(Buffer.from(bytes), { type: 'buffer' });
+    const part = (path: string): ZipEntry => {
+      const entry: ZipEntry | null = CFB.find(zip, path);
+      if (entry === null) throw new Error(`it has no ${path}`);
+      return entry;
+    };
+    const text = (path: string): string => Buffer.from(part(path).content).toString('utf8');
+    const id = attributeOf(text('/xl/workbook.xml'), {
+      tag: 'sheet',
+      where: ['name', escapeXml(name)],
+      wanted: 'r:id',
+    });
+    const rels = text('/xl/_rels/workbook.xml.rels');
+    const target = attributeOf(rels, { tag: 'Relationship', where: ['Id', id ?? ''], wanted: 'Target' });
+    if (target === null) throw new Error(`it has no sheet ${name}`);
+    const path = target.startsWith('/') ? target : `/xl/${target}`;
+    part(path).content = Buffer.from(edit(text(path)));
+    return Buffer.from(CFB.write(zip, { type: 'buffer', fileType: 'zip', compression: true }));
+  } catch (error) {
+    throw new EmdcError({
+      code: 'uncorrectable-workbook',
+      message: `the workbook cannot be corrected: ${messageOf(error)}`,
+      hint: 'Mend the cells by hand, or save the workbook anew in a spreadsheet program and try again.',
+      cause: error,
+    });
+  }
+}
+
+interface AttributeQuery {
+  readonly tag: string;
+  readonly where: readonly [name: string, value: string];
+  readonly wanted: string;
+}
+
+function attributeOf(xml: string, { tag, where, wanted }: AttributeQuery): string | null {
+  for (const [element] of xml.matchAll(new RegExp(`<${tag}\\b[^>]*>`, 'g'))) {
+    const attributes = new Map([...element.matchAll(/([\w:]+)="([^"]*)"/g)].map((m) => [m[1], m[2] ?? '']));
+    if (attributes.get(where[0]) === where[1]) return attributes.get(wanted) ?? null;
+  }
+  return null;
 }
 
 function unreadable(message: string, cause?: unknown): EmdcError {

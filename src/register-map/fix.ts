@@ -1,0 +1,72 @@
+// Writes a corrected copy of a map: the problems that have one mechanical mending are mended, everything else (other
+// sheets, formats, notes, lists to choose from) stays as it was. The original is never touched.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname, extname, join } from 'node:path';
+import { EmdcError } from '../errors.js';
+import { checkRegisterMap, type LoadOptions, worksheetOf } from './load.js';
+import type { Fix } from './problem.js';
+import { removeRow, setCell } from './sheet-xml.js';
+import { editSheet, parseWorkbook, type Sheet } from './workbook.js';
+
+export interface FixResult {
+  /** `eaton.fixed.xlsx`, beside the original; null: there was nothing to mend, and nothing was written. */
+  readonly file: string | null;
+  readonly fixed: number;
+}
+
+export function fixMap(file: string, options: LoadOptions & { readonly target?: string } = {}): FixResult {
+  const fixes = checkRegisterMap(file, options).problems.flatMap((problem) => problem.fix ?? []);
+  if (fixes.length === 0) return { file: null, fixed: 0 };
+  const target =
+    options.target ?? join(dirname(file), `${basename(file, extname(file))}.fixed${extname(file).toLowerCase()}`);
+  writeFileSync(target, fixBytes(readFileSync(file), fixes, { file, worksheet: options.worksheet ?? 'Metrics' }));
+  return { file: target, fixed: fixes.length };
+}
+
+/** Also for other corrections than the lint's own, such as those that commissioning finds. */
+export function fixBytes(
+  bytes: Uint8Array,
+  fixes: readonly Fix[],
+  { file, worksheet }: { readonly file: string; readonly worksheet: string },
+): Buffer {
+  const format = extname(file).toLowerCase() === '.csv' ? 'csv' : 'xlsx';
+  const sheet = worksheetOf(parseWorkbook(bytes, { format, file }), worksheet);
+  if (sheet === undefined) throw new EmdcError({ code: 'no-such-worksheet', message: `${file} has no ${worksheet}` });
+  // Cells first, rows from the last one up: no fix then moves what another one means.
+  const sets = fixes.filter((fix) => fix.type === 'set');
+  const removals = fixes
+    .flatMap((fix) => (fix.type === 'remove-rows' ? rowsFrom(fix.first, fix.last) : []))
+    .sort((a, b) => b - a);
+  if (format === 'csv') return csvOf(sheet, { sets, removed: new Set(removals) });
+  return editSheet(bytes, sheet.name, (xml) => {
+    const set = sets.reduce((text, fix) => setCell(text, fix.cell, fix.value), xml);
+    return removals.reduce(removeRow, set);
+  });
+}
+
+const rowsFrom = (first: number, last: number): number[] =>
+  Array.from({ length: last - first + 1 }, (_, index) => first + index);
+
+interface CsvFixes {
+  readonly sets: readonly Extract<Fix, { type: 'set' }>[];
+  readonly removed: ReadonlySet<number>;
+}
+
+function csvOf(sheet: Sheet, { sets, removed }: CsvFixes): Buffer {
+  const changed = new Map(sets.map((fix) => [fix.cell, fix.value]));
+  const width = Math.max(...[...sheet.rows.values()].flatMap((cells) => [...cells.keys()])) + 1;
+  const lines: string[] = [];
+  for (let row = 1; row <= sheet.lastRow; row++) {
+    if (removed.has(row)) continue;
+    const cells = sheet.rows.get(row);
+    const fields = Array.from({ length: width }, (_, column) => {
+      const cell = cells?.get(column);
+      return quote(String(cell === undefined ? '' : (changed.get(cell.ref) ?? cell.value)));
+    });
+    lines.push(fields.join(','));
+  }
+  return Buffer.from(`${lines.join('\r\n')}\r\n`);
+}
+
+const quote = (field: string): string => (/[",;\r\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field);

@@ -1,0 +1,84 @@
+// A store on one of Prisma's clients. The same for all databases: what differs lies in Sql and Upkeep.
+
+import type { Batch } from './batch.js';
+import { POLL_COLUMNS } from './batch.js';
+import { type Db, runAll } from './db.js';
+import { toStoreFailure } from './failure.js';
+import { Registry } from './registry.js';
+import { toRows } from './rows.js';
+import type { Sql } from './sql.js';
+
+/** A store behind its batches: in this thread, or at the other end of a worker's. */
+export interface Backend {
+  write(batch: Batch): Promise<void>;
+  /** [name, slot] of each meter that has one. */
+  lastSlots(): Promise<readonly (readonly [string, number])[]>;
+  check(): Promise<void>;
+  maintain(now: number): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+/** One step of upkeep; true: there is more to do. */
+export type Upkeep = (now: number) => Promise<boolean>;
+
+export class PrismaBackend implements Backend {
+  readonly #db: Db;
+  readonly #sql: Sql;
+  readonly #upkeep: Upkeep;
+  readonly #registry: Registry;
+
+  constructor(options: { db: Db; sql: Sql; upkeep: Upkeep }) {
+    this.#db = options.db;
+    this.#sql = options.sql;
+    this.#upkeep = options.upkeep;
+    this.#registry = new Registry(options.db, options.sql);
+  }
+
+  write(batch: Batch): Promise<void> {
+    return this.#translated(async () => {
+      this.#registry.add(batch.newMeters);
+      await this.#registry.resolve(newestSlots(batch));
+      const rows = toRows(batch, this.#registry.idsOf);
+      await this.#sql.prepare(this.#db, rows.readings);
+      await runAll(this.#db, this.#sql.write(rows));
+    });
+  }
+
+  lastSlots(): Promise<(readonly [string, number])[]> {
+    return this.#translated(async () => {
+      const rows = await this.#db.$queryRawUnsafe<{ name: string; slot: bigint | number }[]>(this.#sql.lastSlots);
+      return rows.flatMap(({ name, slot }) => (Number(slot) > 0 ? [[name, Number(slot)] as const] : []));
+    });
+  }
+
+  check(): Promise<void> {
+    return this.#translated(async () => {
+      await this.#db.$queryRawUnsafe('SELECT 1');
+    });
+  }
+
+  maintain(now: number): Promise<boolean> {
+    return this.#translated(() => this.#upkeep(now));
+  }
+
+  async close(): Promise<void> {
+    await this.#db.$disconnect();
+  }
+
+  async #translated<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw toStoreFailure(error, this.#sql.dialect);
+    }
+  }
+}
+
+function newestSlots(batch: Batch): Map<number, number> {
+  const newest = new Map<number, number>();
+  const note = (key: number, slot: number) => newest.set(key, Math.max(slot, newest.get(key) ?? 0));
+  for (let i = 0; i < batch.polls.length; i += POLL_COLUMNS)
+    note(batch.polls[i] as number, batch.polls[i + 1] as number);
+  for (const gap of batch.gaps) note(gap.meterKey, gap.ts);
+  return newest;
+}

@@ -1,0 +1,82 @@
+// Opens the embedded database file: made where there is none, brought to this program's schema, and ready to write so
+// that a commit is on the disk when it returns. Runs in the store's worker thread.
+
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Log } from '../log.js';
+import { PrismaBackend } from './backend.js';
+import type { Db } from './db.js';
+import { toStoreFailure } from './failure.js';
+import { PrismaClient } from './generated/sqlite/client.js';
+import { type MigrationSession, migrate } from './migrate.js';
+import { sqliteSql } from './sqlite.js';
+import { openConnection, type SqliteConnection, sqliteAdapter } from './sqlite-driver.js';
+import { sqliteUpkeep } from './sqlite-upkeep.js';
+import type { Retention } from './upkeep.js';
+
+export interface SqliteOptions {
+  readonly path: string;
+  readonly retention: Retention;
+}
+
+/** Another process may hold the write lock: an import, a migration, a backup. */
+const BUSY_TIMEOUT_MS = 10_000;
+
+const PRAGMAS = `
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = FULL;
+PRAGMA temp_store = MEMORY;
+PRAGMA journal_size_limit = 67108864;
+`;
+
+/** Rejects with an EmdcError. */
+export async function openSqlite(options: SqliteOptions & { readonly log: Log }): Promise<PrismaBackend> {
+  let connection: SqliteConnection | null = null;
+  try {
+    mkdirSync(dirname(options.path), { recursive: true });
+    connection = openConnection(options.path, BUSY_TIMEOUT_MS);
+    connection.exec(PRAGMAS);
+  } catch (error) {
+    connection?.close();
+    throw toStoreFailure(withPath(error, options.path), 'sqlite');
+  }
+  try {
+    await migrate(migrationSession(connection), { log: options.log });
+    const db: Db = new PrismaClient({ adapter: sqliteAdapter(connection) });
+    return new PrismaBackend({ db, sql: sqliteSql, upkeep: sqliteUpkeep({ db, retention: options.retention }) });
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
+
+/** libSQL reports a file that cannot be opened without a code: `… /x/y.db: 14`. */
+function withPath(error: unknown, path: string): unknown {
+  if (!(error instanceof Error) || !('code' in error)) return error;
+  const code = error.code === '' && error.message.includes(': 14') ? 'SQLITE_CANTOPEN' : error.code;
+  return { kind: 'sqlite', originalCode: code, originalMessage: `cannot open ${path}: ${error.message}` };
+}
+
+export function migrationSession(connection: SqliteConnection): MigrationSession {
+  return {
+    dialect: 'sqlite',
+    async exclusively(work) {
+      // Rebuilding a table would cascade to the tables that refer to it; inside a transaction the pragma does nothing.
+      connection.exec('PRAGMA foreign_keys = OFF');
+      connection.exec('BEGIN IMMEDIATE');
+      try {
+        const result = await work();
+        const orphans = connection.prepare('PRAGMA foreign_key_check').all([]);
+        if (orphans.length > 0) throw new Error(`${orphans.length} rows refer to rows that do not exist`);
+        connection.exec('COMMIT');
+        return result;
+      } catch (error) {
+        connection.exec('ROLLBACK');
+        throw error;
+      }
+    },
+    rows: async (sql) => connection.prepare(sql).all([]) as Record<string, unknown>[],
+    run: async (sql) => connection.exec(sql),
+    transaction: (work) => work(),
+  };
+}

@@ -1,0 +1,9 @@
+// Upkeep of the embedded database.
+
+import type { Upkeep } from './backend.js';
+import type { Db } from './db.js';
+import type { Retention } from './upkeep.js';
+
+export function sqliteUpkeep(_options: { readonly db: Db; readonly retention: Retention }): Upkeep {
+  return async () => false;
+}

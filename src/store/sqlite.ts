@@ -1,0 +1,86 @@
+// SQL of the embedded database. Its times are integers, milliseconds since 1970 UTC.
+
+import type { Readings, Rows, Sql } from './sql.js';
+
+const INSERT_POLLS = `
+INSERT INTO poll (slot, meter_id, read_at, duration_ms, requests, expected, stored, error)
+SELECT value->>'s', value->>'m', value->>'r', value->>'d', value->>'q', value->>'e', value->>'t', value->>'x'
+FROM json_each(?) WHERE true ON CONFLICT DO NOTHING`;
+
+// A poll that was on record already, from somewhere else, keeps its own reasons.
+const INSERT_GAPS = `
+INSERT INTO gap (ts, meter_id, reason, until, slots, readings)
+SELECT value->>'s', value->>'m', value->>'w', value->>'u', value->>'n', value->>'c' FROM json_each(?)
+WHERE value->>'r' IS NULL
+   OR EXISTS (SELECT 1 FROM poll WHERE slot = value->>'s' AND meter_id = value->>'m' AND read_at = value->>'r')
+ON CONFLICT DO UPDATE SET until = excluded.until, slots = excluded.slots, readings = excluded.readings
+WHERE excluded.until > gap.until`;
+
+// The second parameter, the oldest slot, spares batches that are not late the reading of the first one.
+const INSERT_RECENT = `
+INSERT INTO reading_recent (ts, topic_id, value)
+SELECT slot.key, topic.key, topic.value FROM json_each(?) slot, json_each(slot.value) topic
+WHERE CAST(slot.key AS INTEGER) >= (SELECT value FROM upkeep WHERE name = 'moved_until') ON CONFLICT DO NOTHING`;
+
+const INSERT_HISTORY = `
+INSERT INTO reading_history (ts, topic_id, value)
+SELECT slot.key, topic.key, topic.value FROM json_each(?) slot, json_each(slot.value) topic
+WHERE ? < (SELECT value FROM upkeep WHERE name = 'moving_until')
+  AND CAST(slot.key AS INTEGER) < (SELECT value FROM upkeep WHERE name = 'moving_until') ON CONFLICT DO NOTHING`;
+
+const INSERT_STALE = `
+INSERT INTO stale (meter_id, bucket) SELECT value->>'m', value->>'b' FROM json_each(?)
+WHERE ? < (SELECT value FROM upkeep WHERE name = 'moving_until')
+  AND value->>'b' < (SELECT value FROM upkeep WHERE name = 'moving_until') ON CONFLICT DO NOTHING`;
+
+export const sqliteSql: Sql = {
+  dialect: 'sqlite',
+  insertMeters: `
+INSERT INTO meter (name, host, port, unit_id, map)
+SELECT value->>'name', value->>'host', value->>'port', value->>'unitId', value->>'map'
+FROM json_each(?) WHERE true ON CONFLICT DO NOTHING`,
+  insertTopics: `
+INSERT INTO topic (meter_id, metric, name, description, unit, data_type, kind, counter_range)
+SELECT value->>'meterId', value->>'metric', value->>'name', value->>'description', value->>'unit', value->>'dataType',
+  value->>'kind', value->>'counterRange'
+FROM json_each(?) WHERE true ON CONFLICT DO NOTHING`,
+  lastSlots: `
+SELECT name, max(coalesce((SELECT slot FROM poll WHERE meter_id = meter.id AND slot >= coalesce(meter.last_slot, 0)
+    ORDER BY slot DESC LIMIT 1), last_slot, 0),
+  coalesce((SELECT until - 1 FROM gap WHERE meter_id = meter.id AND ts >= coalesce(meter.last_slot, 0)
+    ORDER BY ts DESC LIMIT 1), 0)) AS slot
+FROM meter`,
+
+  prepare: async () => {},
+
+  write(rows: Rows) {
+    const readings = readingsJson(rows.readings);
+    const oldest = rows.readings.slots[0];
+    return [
+      [INSERT_POLLS, rows.polls],
+      ...(rows.gaps === null ? [] : [[INSERT_GAPS, rows.gaps] as const]),
+      ...(oldest === undefined
+        ? []
+        : ([
+            [INSERT_RECENT, readings],
+            [INSERT_HISTORY, readings, oldest],
+            [INSERT_STALE, rows.buckets, oldest],
+          ] as const)),
+    ];
+  },
+};
+
+/** `{"slot":{"topic id":value,…},…}`: read in one pass, where an array per reading would be read once per column. */
+function readingsJson({ topicIds, slots, values }: Readings): string {
+  let text = '{';
+  let slot = Number.NaN;
+  for (let row = 0; row < values.length; row++) {
+    if (slots[row] !== slot) {
+      slot = slots[row] as number;
+      text += `${row === 0 ? '' : '},'}"${slot}":{"${topicIds[row]}":${values[row]}`;
+    } else {
+      text += `,"${topicIds[row]}":${values[row]}`;
+    }
+  }
+  return values.length === 0 ? '{}' : `${text}}}`;
+}

@@ -4,11 +4,13 @@ import { InvalidArgumentError } from 'commander';
 import { Expected } from '../config/expected.js';
 import { formats } from '../config/formats.js';
 
-export const wholeNumber = (least: number, most: number) => (text: string): number => {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value >= least && value <= most) return value;
-  throw new InvalidArgumentError(`Expected a whole number from ${least} to ${most}.`);
-};
+export const wholeNumber =
+  (least: number, most: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`Expected a whole number from ${least} to ${most}.`);
+  };
 
 /** Milliseconds. */
 export function duration(text: string): number {

@@ -4,8 +4,8 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { Command, Option } from 'commander';
-import type { Fit, FoundUnit, SunSpecModel } from '../commission/scan.js';
 import { systemClock } from '../clock.js';
+import type { Fit, FoundUnit, SunSpecModel } from '../commission/scan.js';
 import type { Meter, RegisterMap } from '../meter.js';
 import { packageRoot } from '../paths.js';
 import { failed } from './exit.js';
@@ -33,8 +33,14 @@ export const scanCommand = (): Command =>
     )
     .argument('<host>', 'address of the meter or gateway')
     .addOption(new Option('-p, --port <port>', 'TCP port').default(502).argParser(wholeNumber(1, 65_535)))
-    .addOption(new Option('-u, --units <ids>', 'unit ids to try, as in 1-10,247').default(unitIds('1-247'), '1-247').argParser(unitIds))
-    .addOption(new Option('--timeout <duration>', 'how long an answer may take').default(500, '500ms').argParser(duration))
+    .addOption(
+      new Option('-u, --units <ids>', 'unit ids to try, as in 1-10,247')
+        .default(unitIds('1-247'), '1-247')
+        .argParser(unitIds),
+    )
+    .addOption(
+      new Option('--timeout <duration>', 'how long an answer may take').default(500, '500ms').argParser(duration),
+    )
     .addOption(new Option('--pause <duration>', 'rest after each request').default(20, '20ms').argParser(duration))
     .option('--maps <folder>', 'register maps to try', join(packageRoot, 'register-maps'))
     .option('--no-fit', 'only look which unit ids answer')
@@ -133,7 +139,9 @@ async function loadMaps(folder: string): Promise<RegisterMap[]> {
     .flatMap((file) => checkRegisterMap(join(folder, file)).map ?? []);
 }
 
-async function progressBar(total: number): Promise<{ update(done: number, payload: { units: number }): void; stop(): void }> {
+async function progressBar(
+  total: number,
+): Promise<{ update(done: number, payload: { units: number }): void; stop(): void }> {
   const { SingleBar } = await import('cli-progress');
   const bar = new SingleBar({
     format: '[{bar}] {value}/{total} asked, {units} answered, {eta} s left',
@@ -158,7 +166,9 @@ function asText(found: readonly FoundUnit[], units: readonly ScannedUnit[]): str
     }
     if (fits.length === 0) lines.push('  no register map explains what it holds');
     if (sunSpec) {
-      lines.push(`  SunSpec at ${sunSpec.base}: models ${sunSpec.models.map(({ id, address }) => `${id} (at ${address})`).join(', ')}`);
+      lines.push(
+        `  SunSpec at ${sunSpec.base}: models ${sunSpec.models.map(({ id, address }) => `${id} (at ${address})`).join(', ')}`,
+      );
     }
   }
   return lines.join('\n');
@@ -171,6 +181,13 @@ const asJson = (found: readonly FoundUnit[], units: readonly ScannedUnit[]): unk
     answer,
     round_trip_ms: roundTripMs,
     sunspec: sunSpec,
-    maps: fits.map(({ map, readable, expected, held, broken, score }) => ({ map: map.name, readable, expected, held, broken, score })),
+    maps: fits.map(({ map, readable, expected, held, broken, score }) => ({
+      map: map.name,
+      readable,
+      expected,
+      held,
+      broken,
+      score,
+    })),
   })),
 });

@@ -74,14 +74,14 @@ async function tryWithoutPause({ meter, link, signal }: CommissionOptions): Prom
     return failures;
   };
   const without = await failuresAt(0);
-  if (without === 0) return { needed: false, text: `none needed: ${TRIES} requests without one were answered` };
+  if (without === 0) return { neededMs: null, text: `none needed: ${TRIES} requests without one were answered` };
   for (const pauseMs of [20, 50, 100]) {
     if ((await failuresAt(pauseMs)) === 0) {
-      return { needed: true, text: `${pauseMs} ms: without one, ${without} of ${TRIES} requests failed` };
+      return { neededMs: pauseMs, text: `${pauseMs} ms: without one, ${without} of ${TRIES} requests failed` };
     }
   }
   return {
-    needed: true,
+    neededMs: null,
     text: `${without} of ${TRIES} requests failed, and a pause of 100 ms did not help: look at the network`,
   };
 }

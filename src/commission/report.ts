@@ -19,6 +19,8 @@ export interface Report {
   readonly mistakes: readonly string[];
   readonly unexplained: readonly Finding[];
   readonly link: readonly (readonly [what: string, figure: string])[];
+  /** Limits that the meter showed; null: not found out, or none. */
+  readonly measured: { readonly maxRegisters: number | null; readonly pauseMs: number | null };
 }
 
 export interface ReportRow {
@@ -48,7 +50,7 @@ export interface Facts {
     readonly exceptionCode: number | null;
   } | null;
   readonly connections: { readonly answered: number; readonly tried: number } | null;
-  readonly pause: { readonly needed: boolean; readonly text: string } | null;
+  readonly pause: { readonly neededMs: number | null; readonly text: string } | null;
 }
 
 export function makeReport(options: {
@@ -80,6 +82,10 @@ export function makeReport(options: {
     mistakes: diagnosis.corrections.map((correction) => describe(correction, meter.metrics)),
     unexplained: [...diagnosis.unexplained, ...overTime],
     link: linkFigures(facts, meter),
+    measured: {
+      maxRegisters: facts.largestBlock?.exceptionCode === 3 ? facts.largestBlock.registers : null,
+      pauseMs: facts.pause?.neededMs ?? null,
+    },
   };
 }
 

@@ -22,6 +22,11 @@ const commands: readonly Entry[] = [
     load: async () => (await import('./cli/run.js')).runCommand(),
   },
   {
+    name: 'read',
+    summary: 'one meter now, as a table of values or as bare registers',
+    load: async () => (await import('./cli/read.js')).readCommand(),
+  },
+  {
     name: 'check',
     summary: 'what is wrong with a register map or a configuration, and the read plan',
     load: async () => (await import('./cli/check.js')).checkCommand(),

@@ -8,6 +8,7 @@ import type { Metric } from '../meter.js';
 import { type PlanLimits, planBlocks } from '../plan/blocks.js';
 import { loadFrom, withConfigOptions } from './config-options.js';
 import { done, usage } from './exit.js';
+import { counted } from './table.js';
 
 interface CheckOptions {
   readonly worksheet?: string;
@@ -73,11 +74,11 @@ function summary(
 function textOf({ problems, plans }: Checked): string {
   const lines = problems.map((problem) => `${problem.severity}: ${formatProblem(problem)}`);
   for (const { name, metrics, requests, registers } of plans) {
-    lines.push(`${name}: ${count(metrics, 'metric')} → ${count(requests, 'request')}, ${count(registers, 'register')}`);
+    lines.push(
+      `${name}: ${counted(metrics, 'metric')} → ${counted(requests, 'request')}, ${counted(registers, 'register')}`,
+    );
   }
   const errors = problems.filter((problem) => problem.severity === 'error').length;
-  lines.push(`${count(errors, 'error')}, ${count(problems.length - errors, 'warning')}`);
+  lines.push(`${counted(errors, 'error')}, ${counted(problems.length - errors, 'warning')}`);
   return `${lines.join('\n')}\n`;
 }
-
-const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`;

@@ -40,7 +40,7 @@ export function configSources(command: Command): Pick<ConfigSources, 'file' | 'e
 /** Throws InvalidInput with every problem. */
 export async function loadFrom(
   command: Command,
-  changes: Partial<Pick<ConfigSources, 'file' | 'env' | 'flags' | 'meters'>> = {},
+  changes: Partial<Pick<ConfigSources, 'file' | 'env' | 'flags' | 'meters' | 'maps'>> = {},
 ): Promise<LoadedConfig> {
   const { loadConfig } = await import('../config/load.js');
   const { checkRegisterMap } = await import('../register-map/load.js');

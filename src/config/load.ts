@@ -22,6 +22,8 @@ export interface ConfigSources {
   readonly loadMap: MapLoader;
   /** `none`: meters and maps are not looked at, for commands that only need the database. Default `needed`. */
   readonly meters?: 'needed' | 'none';
+  /** `optional`: a meter without a map has no metrics, for commands that read bare registers. Default `needed`. */
+  readonly maps?: 'needed' | 'optional';
   readonly workingDirectory?: string;
 }
 
@@ -54,7 +56,9 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
   if (needed)
     checkSources({ single: single !== null, file, contents: contents !== null, count: fromFile.length }, problems);
   const raws = single ? [single] : fromFile;
-  const meters = needed ? buildMeters(raws, { settings, inputs, loadMap: sources.loadMap }, problems) : [];
+  const meters = needed
+    ? buildMeters(raws, { settings, inputs, loadMap: sources.loadMap, maps: sources.maps ?? 'needed' }, problems)
+    : [];
 
   refuseErrors(file ?? 'configuration', problems);
   if (!sections) throw new Error('settings without values and without problems');

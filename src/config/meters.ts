@@ -26,11 +26,19 @@ export interface MeterSources {
   readonly settings: Settings;
   readonly inputs: InputFiles;
   readonly loadMap: MapLoader;
+  readonly maps: 'needed' | 'optional';
 }
+
+const noMap: RegisterMap = {
+  name: '',
+  file: '',
+  metrics: [],
+  limits: { maxRegisters: null, maxGap: null, pauseMs: null },
+};
 
 /** Gathers into `problems`; the meters returned are complete only where none of those is an error. */
 export function buildMeters(raws: readonly RawMeter[], sources: MeterSources, problems: Problem[]): Meter[] {
-  const drafts = raws.map((raw) => ({ raw, values: judgeMeter(raw, problems) }));
+  const drafts = raws.map((raw) => ({ raw, values: judgeMeter(raw, sources, problems) }));
   checkNames(drafts, problems);
   checkUnits(drafts, problems);
   const maps = new Map<string, RegisterMap | null>();
@@ -43,12 +51,12 @@ export function buildMeters(raws: readonly RawMeter[], sources: MeterSources, pr
   return meters;
 }
 
-function judgeMeter(raw: RawMeter, problems: Problem[]): MeterValues {
+function judgeMeter(raw: RawMeter, { maps }: MeterSources, problems: Problem[]): MeterValues {
   const values: Partial<Record<MeterKeyName, unknown>> = {};
   for (const name of meterKeyNames) {
     const definition: Key = meterKeys[name];
     const written = raw.keys.get(name) ?? missing(raw, name);
-    const needed = name === 'name' || name === 'host' || name === 'map';
+    const needed = name === 'name' || name === 'host' || (name === 'map' && maps === 'needed');
     if (written.value === undefined && !needed) {
       if (definition.default !== null) values[name] = definition.default;
       continue;
@@ -106,11 +114,11 @@ function checkUnits(drafts: readonly Draft[], problems: Problem[]): void {
 function mapOf(
   draft: Draft,
   maps: Map<string, RegisterMap | null>,
-  { inputs, loadMap }: MeterSources,
+  { inputs, loadMap, maps: kind }: MeterSources,
   problems: Problem[],
 ): RegisterMap | null {
   const { map: path, worksheet = '' } = draft.values;
-  if (path === undefined) return null;
+  if (path === undefined) return kind === 'optional' ? noMap : null;
   const raw = keyOf(draft, 'map');
   const file = inputs.find(path, raw);
   const key = `${file ?? path}\n${worksheet}`;

@@ -1,35 +1,21 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import process from 'node:process';
 import { test } from 'node:test';
-import { packageRoot, version } from '../../src/paths.js';
-
-interface Ended {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-const emdc = (...args: string[]): Promise<Ended> =>
-  new Promise((resolve) => {
-    execFile(process.execPath, [`${packageRoot}dist/src/main.js`, ...args], (error, stdout, stderr) =>
-      resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
-    );
-  });
+import { version } from '../../src/paths.js';
+import { emdc } from '../support/emdc.js';
 
 test('--version says the version of package.json', async () => {
-  assert.deepEqual(await emdc('--version'), { code: 0, stdout: `${version}\n`, stderr: '' });
+  assert.deepEqual(await emdc(['--version']), { code: 0, stdout: `${version}\n`, stderr: '' });
 });
 
 test('--help lists every command with one line and ends with 0', async () => {
-  const { code, stdout } = await emdc('--help');
+  const { code, stdout } = await emdc(['--help']);
   assert.equal(code, 0);
   assert.match(stdout, /^ {2}run /m);
 });
 
 test('an unknown command, an unknown option and no command at all are wrong usage: 2, and no stack trace', async () => {
   for (const args of [['colect'], ['run', '--nonsense'], []]) {
-    const { code, stdout, stderr } = await emdc(...args);
+    const { code, stdout, stderr } = await emdc(args);
     assert.equal(code, 2, args.join(' '));
     assert.equal(stdout, '');
     assert.match(stderr, /emdc/);

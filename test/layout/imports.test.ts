@@ -55,6 +55,8 @@ const layerOfFolder: Readonly<Record<string, Layer>> = {
   record: 'flow',
   http: 'flow',
   commission: 'flow',
+  gendata: 'flow',
+  import: 'flow',
   cli: 'assembly',
 };
 
@@ -119,10 +121,10 @@ const homes: Readonly<Record<string, readonly RegExp[]>> = {
   helmet: [/^http\//],
   'prom-client': [/^http\//],
   '@prisma/client': [/^store\//],
-  '@prisma/adapter-better-sqlite3': [/^store\//],
   '@prisma/adapter-mariadb': [/^store\//],
   '@prisma/adapter-pg': [/^store\//],
-  'better-sqlite3': [/^store\//],
+  '@prisma/driver-adapter-utils': [/^store\//],
+  libsql: [/^store\//],
   mariadb: [/^store\//],
   pg: [/^store\//],
   winston: [/^logger\.ts$/],

@@ -1,0 +1,227 @@
+// `emdc read`: one meter, now. As a table of its metrics by the map, or the bare registers as every type.
+
+import process from 'node:process';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { systemClock } from '../clock.js';
+import { interpretationHeadings, interpretRegisters } from '../codec/interpret.js';
+import { MeterPoller } from '../collect/poll.js';
+import { Tap } from '../collect/tap.js';
+import { EmdcError } from '../errors.js';
+import { silentLog } from '../log.js';
+import type { Meter, RegisterFunction } from '../meter.js';
+import { openLinkPool } from '../modbus/pool.js';
+import type { LinkPool } from '../modbus/reader.js';
+import { configSources, loadFrom, printWarnings, withConfigOptions } from './config-options.js';
+import { done, failed } from './exit.js';
+import { counted, textTable } from './table.js';
+
+interface ReadCommandOptions {
+  readonly meter?: string;
+  readonly json?: true;
+  readonly watch?: number;
+  readonly raw?: Range;
+  readonly function: RegisterFunction;
+}
+
+interface Range {
+  readonly start: number;
+  readonly count: number;
+}
+
+/** What one pass brings: for people, for machines, and whether everything was answered. */
+interface Shown {
+  readonly text: string;
+  readonly json: unknown;
+  readonly answered: boolean;
+}
+
+export const readCommand = (): Command =>
+  withConfigOptions(new Command('read'))
+    .description('Reads one meter now, from a configuration or by --host, --unit and --map.')
+    .option('-m, --meter <name>', 'which meter of the configuration; needed where it has several')
+    .option('--json', 'as JSON')
+    .addOption(new Option('-w, --watch [seconds]', 'again and again, until Ctrl-C').preset('1').argParser(seconds))
+    .option('--raw <start:count>', 'bare registers, as every type and word order; needs no map', range)
+    .addOption(
+      new Option('--function <table>', 'which registers --raw reads')
+        .choices(['holding', 'input', 'coil', 'discrete'])
+        .default('holding'),
+    )
+    .action(async (options: ReadCommandOptions, command: Command) => {
+      const meter = await meterOf(options, command);
+      const pool = openLinkPool();
+      try {
+        const pass = () =>
+          options.raw ? readRaw(meter, { ...options, range: options.raw, pool }) : readMeter(meter, pool);
+        process.exitCode = await show(pass, options);
+      } finally {
+        await pool.close();
+      }
+    });
+
+async function meterOf(options: ReadCommandOptions, command: Command): Promise<Meter> {
+  const { flags, env } = configSources(command);
+  const host = flags.get('host');
+  // Someone who wants to look at a meter need not invent a topic for it.
+  const named = host === undefined ? flags : new Map([['topic-prefix', host], ...flags]);
+  const loaded = await loadFrom(command, {
+    flags: named,
+    env: host === undefined ? env : { ...env, EMDC_CONFIG: '' },
+    maps: options.raw ? 'optional' : 'needed',
+  });
+  printWarnings(loaded);
+  return choose(loaded.config.meters, options.meter);
+}
+
+function choose(meters: readonly Meter[], name: string | undefined): Meter {
+  const found = name === undefined ? meters : meters.filter((each) => each.name === name);
+  const [only] = found;
+  if (only && found.length === 1) return only;
+  throw new EmdcError({
+    code: 'no-such-meter',
+    message: name === undefined ? `the configuration has ${meters.length} meters` : `no meter is named ${name}`,
+    hint: `Choose one by --meter: ${meters.map((each) => each.name).join(', ')}`,
+  });
+}
+
+async function show(pass: () => Promise<Shown>, { json, watch }: ReadCommandOptions): Promise<number> {
+  const stop = new AbortController();
+  process.once('SIGINT', () => stop.abort());
+  for (;;) {
+    const { text, json: data, answered } = await pass();
+    if (watch !== undefined && !json && process.stdout.isTTY) process.stdout.write('\x1b[2J\x1b[H');
+    process.stdout.write(json ? `${JSON.stringify(data, null, watch === undefined ? 2 : 0)}\n` : `${text}\n`);
+    if (watch === undefined || stop.signal.aborted) return answered ? done : failed;
+    await systemClock.sleep(watch * 1000, stop.signal);
+    if (stop.signal.aborted) return done;
+  }
+}
+
+async function readMeter(meter: Meter, pool: LinkPool): Promise<Shown> {
+  const tap = new Tap(pool.link(meter), systemClock);
+  const learned = { get: () => ({ maxRegisters: null, refused: [] }), set: () => {} };
+  const poller = new MeterPoller({ meter, link: tap, clock: systemClock, log: silentLog, learned });
+  const signal = new AbortController().signal;
+  const { poll } = await poller.poll({
+    slot: systemClock.now(),
+    deadline: systemClock.monotonic() + 60_000,
+    signal,
+  });
+  const metrics = meter.metrics.map((metric, index) => {
+    const value = poll.values[index] as number;
+    return {
+      metric: metric.name,
+      value: Number.isNaN(value) ? null : value,
+      unit: metric.unit,
+      why: poll.missing.get(index) ?? null,
+      address: metric.address,
+      type: metric.dataType,
+      registers: tap.registers(metric.function, metric.address, metric.size),
+    };
+  });
+  const table = textTable(
+    [
+      { heading: 'metric' },
+      { heading: 'value', align: 'right' },
+      { heading: 'unit' },
+      { heading: 'address', align: 'right' },
+      { heading: 'type' },
+      { heading: 'registers' },
+    ],
+    metrics.map((row) => [
+      row.metric,
+      row.value === null ? `(${row.why})` : String(row.value),
+      row.unit,
+      String(row.address),
+      row.type,
+      row.registers?.map(hex).join(' ') ?? '',
+    ]),
+  );
+  const read = metrics.filter(({ value }) => value !== null).length;
+  const trips = tap.requests.map(({ durationMs }) => durationMs.toFixed(1)).join(', ');
+  const footer = [
+    `${meter.name} at ${meter.host}:${meter.port} unit ${meter.unitId}: ${read} of ${counted(metrics.length, 'metric')}`,
+    `${counted(poll.requests, 'request')}, ${Math.round(poll.durationMs)} ms${trips === '' ? '' : ` (each ${trips})`}`,
+    ...(poll.error === null ? [] : [poll.error]),
+  ];
+  return {
+    text: `${table}\n\n${footer.join('\n')}`,
+    json: {
+      meter: meter.name,
+      time: new Date(poll.slot).toISOString(),
+      durationMs: poll.durationMs,
+      error: poll.error,
+      requests: tap.requests,
+      metrics,
+    },
+    answered: poll.error === null,
+  };
+}
+
+interface RawOptions {
+  readonly range: Range;
+  readonly function: RegisterFunction;
+  readonly pool: LinkPool;
+}
+
+async function readRaw(meter: Meter, { range: { start, count }, function: table, pool }: RawOptions): Promise<Shown> {
+  const bits = table === 'coil' || table === 'discrete';
+  const most = bits ? 2000 : meter.maxRegisters;
+  const tap = new Tap(pool.link(meter), systemClock);
+  for (let at = start; at < start + count; at += most) {
+    const request = { unitId: meter.unitId, function: table, start: at, count: Math.min(most, start + count - at) };
+    await tap.read(request, { timeoutMs: meter.timeoutMs, pauseMs: meter.pauseMs });
+  }
+  const words = tap.registers(table, start, count) ?? [];
+  if (bits) {
+    const rows = words.map((bit, index) => ({ address: start + index, bit }));
+    const text = textTable(
+      [
+        { heading: 'address', align: 'right' },
+        { heading: 'bit', align: 'right' },
+      ],
+      rows.map(({ address, bit }) => [String(address), String(bit)]),
+    );
+    return { text, json: rows, answered: true };
+  }
+  const data = Buffer.alloc(2 * words.length);
+  words.forEach((word, index) => {
+    data.writeUInt16BE(word, 2 * index);
+  });
+  const rows = interpretRegisters(data, start);
+  const text = textTable(
+    [
+      { heading: 'address', align: 'right' },
+      { heading: 'hex' },
+      ...interpretationHeadings.map((heading) => ({ heading, align: 'right' }) as const),
+    ],
+    rows.map(({ address, register, values }) => [
+      String(address),
+      hex(register),
+      ...interpretationHeadings.map((heading) => short(values[heading] ?? null)),
+    ]),
+  );
+  return { text, json: rows, answered: true };
+}
+
+const hex = (register: number): string => register.toString(16).padStart(4, '0');
+
+/** Seven digits are enough to see whether a number makes sense. */
+const short = (value: number | null): string => {
+  if (value === null) return '–';
+  return Number.isInteger(value) && Math.abs(value) < 1e12 ? String(value) : Number(value.toPrecision(7)).toString();
+};
+
+function range(text: string): Range {
+  const match = /^(\d{1,5})(?::(\d{1,5}))?$/.exec(text);
+  const start = Number(match?.[1]);
+  const count = Number(match?.[2] ?? 1);
+  if (match && count >= 1 && start + count <= 65_536) return { start, count };
+  throw new InvalidArgumentError('expected START:COUNT, zero-based, such as 4618:10.');
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && value >= 0.1 && value <= 86_400) return value;
+  throw new InvalidArgumentError('expected seconds, 0.1 or more.');
+}

@@ -1,0 +1,288 @@
+// Runs cycles: at a slot, every meter that is due gets its turn, links side by side, the meters of a link one after the
+// other; by hand, the same work is shared with what is already under way. A meter has at most one turn at work and one
+// waiting, each with a deadline; what cannot be done in time is recorded as missing, never queued without bound.
+
+import type { Clock } from '../clock.js';
+import { EmdcError } from '../errors.js';
+import type { Latest } from '../latest.js';
+import type { Log } from '../log.js';
+import { linkKeyOf, type Meter, type MeterSchedule } from '../meter.js';
+import { countReasons, type Gap, type Poll, storedCount } from '../reading.js';
+import type { Recorder } from '../record/recorder.js';
+import type { CollectRequest, CollectRow } from '../service.js';
+import { Gather } from './gather.js';
+import { type Health, troubled } from './health.js';
+import { type Job, type Poller, type Settled, Turns } from './job.js';
+import { Lane } from './lane.js';
+import { scheduleKeyOf, type Tick } from './schedule.js';
+import type { SlotSpan } from './slots.js';
+
+export interface CycleOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly latest: Latest;
+  readonly recorder: Pick<Recorder, 'record'>;
+  /** The poller of a meter that is new, or whose configuration changed. */
+  readonly pollerOf: (meter: Meter) => Poller;
+  /** Nominal time of the meter's next slot, ms UTC; null: not scheduled. */
+  readonly nextSlotOf: (meter: Meter) => number | null;
+  readonly random?: () => number;
+}
+
+/** How cycles have gone since start. */
+export interface CycleFigures {
+  cycles: number;
+  /** Slot of the newest cycle that ended, ms UTC. */
+  lastSlot: number | null;
+  lastDurationMs: number | null;
+  /** When a cycle of each schedule last ended, by schedule key, on the monotonic clock. */
+  readonly endedAt: Map<string, number>;
+}
+
+/** A slot's work ends this long before the next slot, or a twentieth of the interval. */
+const MARGIN_MS = 50;
+const LONGEST_LINGER_MS = 1_000;
+/** No turn lasts longer, however far the next slot. */
+const LONGEST_TURN_MS = 300_000;
+const BY_HAND_MS = 30_000;
+const HAND_OVER_MS = 500;
+
+interface Run {
+  readonly rows: Promise<readonly CollectRow[]>;
+  readonly signals: AbortSignal[];
+}
+
+export class Cycles {
+  readonly figures: CycleFigures = { cycles: 0, lastSlot: null, lastDurationMs: null, endedAt: new Map() };
+  readonly #options: CycleOptions;
+  readonly #turns = new Map<string, Turns>();
+  readonly #lanes = new Map<string, Lane>();
+  readonly #runs = new Map<string, Run>();
+  readonly #gathers = new Set<Promise<void>>();
+  readonly #stopped = new AbortController();
+
+  constructor(options: CycleOptions, meters: readonly Meter[]) {
+    this.#options = options;
+    this.setMeters(meters);
+  }
+
+  get turns(): readonly Turns[] {
+    return [...this.#turns.values()];
+  }
+
+  /** Goes over to these meters; one that is the same object keeps its poller, health, figures and turn. */
+  setMeters(meters: readonly Meter[]): void {
+    const before = new Map(this.#turns);
+    this.#turns.clear();
+    for (const lane of this.#lanes.values()) lane.turns.length = 0;
+    for (const meter of meters) {
+      const known = before.get(meter.name);
+      const { clock, pollerOf } = this.#options;
+      const turns = known?.meter === meter ? known : new Turns(meter, pollerOf(meter), clock.now());
+      this.#turns.set(meter.name, turns);
+      this.#laneOf(meter).turns.push(turns);
+    }
+    for (const [key, lane] of this.#lanes) if (lane.turns.length === 0) this.#lanes.delete(key);
+  }
+
+  /** Begins the slot's cycle. */
+  run({ schedule, slot, next }: Tick): void {
+    if (this.#stopped.signal.aborted) return;
+    const key = scheduleKeyOf(schedule);
+    const due = this.turns.filter(({ meter }) => scheduleKeyOf(meter.schedule) === key);
+    const { clock } = this.#options;
+    const start = clock.monotonic();
+    const untilNext = next - clock.now();
+    const deadline = start + Math.min(untilNext - Math.min(MARGIN_MS, (next - slot) / 20), LONGEST_TURN_MS);
+    const gather = this.#gather(Math.min((next - slot) / 4, LONGEST_LINGER_MS));
+    const jobs = due.map((turns) => {
+      if (turns.jobs.length > 0) turns.counters.overrunSlots++;
+      return jobOf({ turns, slot, arrived: start, deadline, byHand: false, gather });
+    });
+    for (const job of jobs) this.#enter(job);
+    this.#track(
+      gather.finish().then(() => {
+        this.figures.cycles++;
+        this.figures.lastSlot = slot;
+        this.figures.lastDurationMs = clock.monotonic() - start;
+        this.figures.endedAt.set(key, clock.monotonic());
+      }),
+    );
+  }
+
+  /** Counts and records slots that nobody ran. */
+  missed(schedule: MeterSchedule, span: SlotSpan): void {
+    const { log, recorder } = this.#options;
+    const key = scheduleKeyOf(schedule);
+    const due = this.turns.filter(({ meter }) => scheduleKeyOf(meter.schedule) === key);
+    for (const { counters } of due) counters.missedSlots += span.slots;
+    const gaps = due.map(({ meter }): Gap => ({ meter, ...span, reason: 'missed' }));
+    const { text } = schedule;
+    log.warn('slots were missed', { schedule: text, from: new Date(span.from).toISOString(), slots: span.slots });
+    this.#track(recorder.record({ polls: [], gaps }).then(() => {}));
+  }
+
+  /** See Service.collect. Rejects with an EmdcError for a meter name that is not configured. */
+  collect(request: CollectRequest): Promise<readonly CollectRow[]> {
+    const names = request.meters === null ? [...this.#turns.keys()] : [...new Set(request.meters)];
+    const key = JSON.stringify([request.iterations, request.waitMs, [...names].sort()]);
+    const running = this.#runs.get(key);
+    if (running) {
+      running.signals.push(request.signal);
+      return running.rows;
+    }
+    const signals = [request.signal];
+    const rows = this.#collect(names, request, signals).finally(() => this.#runs.delete(key));
+    this.#runs.set(key, { rows, signals });
+    return rows;
+  }
+
+  /** See Service.readNow. */
+  async readNow(name: string, signal: AbortSignal): Promise<string | null> {
+    const read = this.#readAll([name]).then(([settled]) => (settled ? unreadError(settled.poll) : null));
+    return Promise.race([read, aborted(signal).then(() => 'the caller hung up')]);
+  }
+
+  /** Lets what is under way end, for at most `graceMs`, then cuts the rest with the reason `shutdown`. Nothing starts any more. */
+  async stop(graceMs: number): Promise<void> {
+    const { clock } = this.#options;
+    this.#stopped.abort();
+    const ended = new AbortController();
+    void Promise.all([...this.#gathers]).then(() => ended.abort());
+    await clock.sleep(graceMs, ended.signal);
+    await Promise.all([...this.#lanes.values()].map((lane) => lane.stop()));
+    // What is still not durable then is the recorder's to save when it closes.
+    await clock.sleep(HAND_OVER_MS, ended.signal);
+  }
+
+  async #collect(names: readonly string[], request: CollectRequest, signals: readonly AbortSignal[]) {
+    const { clock } = this.#options;
+    const rows: CollectRow[] = [];
+    for (let iteration = 1; iteration <= request.iterations; iteration++) {
+      for (const { poll, fate } of await this.#readAll(names)) rows.push(rowOf(iteration, poll, fate));
+      if (iteration === request.iterations) break;
+      const only = signals.length === 1 ? signals : [];
+      await clock.sleep(request.waitMs, AbortSignal.any([this.#stopped.signal, ...only]));
+      if (this.#stopped.signal.aborted || signals.every((signal) => signal.aborted)) break;
+    }
+    return rows;
+  }
+
+  async #readAll(names: readonly string[]): Promise<Settled[]> {
+    const all = names.map((name) => this.#turns.get(name) ?? name);
+    const turns = all.filter((known) => known instanceof Turns);
+    const unknown = all.find((known) => typeof known === 'string');
+    if (unknown !== undefined) throw unknownMeter(unknown);
+    const { clock } = this.#options;
+    const arrived = clock.monotonic();
+    const gather = this.#gather(LONGEST_LINGER_MS);
+    const jobs: Job[] = [];
+    const settled = turns.map((turn) => {
+      const under = turn.jobs[0];
+      if (under) {
+        under.byHand = true;
+        return under.settled;
+      }
+      const slot = Math.floor(clock.now());
+      const job = jobOf({ turns: turn, slot, arrived, deadline: arrived + BY_HAND_MS, byHand: true, gather });
+      jobs.push(job);
+      return job.settled;
+    });
+    for (const job of jobs) this.#enter(job);
+    this.#track(gather.finish());
+    return Promise.all(settled);
+  }
+
+  #enter(job: Job): void {
+    const { jobs, meter } = job.turns;
+    const lane = this.#laneOf(meter);
+    // The one that waited is out of time.
+    const waiting = jobs[1];
+    if (waiting) lane.cut(waiting);
+    jobs.push(job);
+    lane.add(job);
+  }
+
+  #gather(lingerMs: number): Gather {
+    const { clock, recorder } = this.#options;
+    return new Gather({ clock, recorder, lingerMs });
+  }
+
+  #track(gather: Promise<void>): void {
+    const tracked = gather.finally(() => this.#gathers.delete(tracked));
+    this.#gathers.add(tracked);
+  }
+
+  #laneOf(meter: Meter): Lane {
+    const key = linkKeyOf(meter);
+    const known = this.#lanes.get(key);
+    if (known) return known;
+    const { clock, nextSlotOf, latest, log, random = Math.random } = this.#options;
+    const lane: Lane = new Lane({
+      clock,
+      log,
+      random,
+      nextSlotAt: () => {
+        const slots = lane.turns.map((turns) => nextSlotOf(turns.meter) ?? Number.POSITIVE_INFINITY);
+        return clock.monotonic() + Math.min(...slots) - clock.now() - MARGIN_MS;
+      },
+      onPoll: (poll) => latest.update(poll),
+      onHealth: (turns, before) => logHealth(log, turns, before),
+    });
+    this.#lanes.set(key, lane);
+    return lane;
+  }
+}
+
+function jobOf(options: {
+  readonly turns: Turns;
+  readonly slot: number;
+  readonly arrived: number;
+  readonly deadline: number;
+  readonly byHand: boolean;
+  readonly gather: Gather;
+}): Job {
+  const { gather, ...job } = options;
+  const retriesLeft = troubled(job.turns.health) ? 0 : job.turns.meter.retries;
+  return { ...job, ...gather.expect(), poll: null, retriesLeft, notBefore: Number.NEGATIVE_INFINITY };
+}
+
+function rowOf(iteration: number, poll: Poll, fate: Settled['fate']): CollectRow {
+  const read = storedCount(poll);
+  return {
+    iteration,
+    meter: poll.meter.name,
+    slot: poll.slot,
+    durationMs: poll.durationMs,
+    requests: poll.requests,
+    expected: poll.values.length,
+    stored: fate === 'stored' ? read : 0,
+    spooled: fate === 'spooled' ? read : 0,
+    lost: fate === 'lost' ? read : 0,
+    missing: Object.fromEntries(countReasons(poll)),
+    error: poll.error,
+  };
+}
+
+/** A poll that brought something is no error: which metrics are missing shows in `latest`. */
+const unreadError = (poll: Poll): string | null =>
+  storedCount(poll) > 0 ? null : (poll.error ?? 'no metric has a value now');
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+
+const unknownMeter = (name: string): EmdcError =>
+  new EmdcError({ code: 'unknown-meter', message: `no meter is called ${name}`, hint: 'GET /ping lists the meters' });
+
+/** One line when a meter is lost, one when it is back. A single silent poll is only counted. */
+function logHealth(log: Log, turns: Turns, before: Health): void {
+  const { meter, health } = turns;
+  const fields = { meter: meter.name, host: meter.host, port: meter.port, unit: meter.unitId };
+  if (health.state === 'offline') log.warn('meter offline', { ...fields, why: health.why });
+  else if (health.state === 'online' && before.state === 'offline') {
+    log.info('meter online again', { ...fields, offlineSeconds: Math.round((health.since - before.since) / 1000) });
+  } else if (health.state === 'online' && before.state === 'starting') log.info('meter online', fields);
+}

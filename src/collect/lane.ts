@@ -1,0 +1,252 @@
+// The meters behind one link, asked one after the other. Each gets one try first, those that answered before ahead of the
+// others, so that a silent unit costs its neighbours as little as can be; second tries and probes of units that were
+// silent before come after, as long as the slot lasts, and take no more than a share of the link's time.
+
+import type { Clock } from '../clock.js';
+import { messageOf } from '../errors.js';
+import type { Log } from '../log.js';
+import { type MissingReason, type Poll, storedCount } from '../reading.js';
+import { afterConnect, afterPoll, isSilence, type LinkHealth, linkUp, outcomeOf, troubled } from './health.js';
+import type { Job, Poller, Turns } from './job.js';
+import { mergePolls } from './merge.js';
+import { unreadPoll } from './poll.js';
+
+export interface LaneOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: () => number;
+  /** When the next slot of any meter on this link comes, on the monotonic clock. */
+  readonly nextSlotAt: () => number;
+  readonly onPoll: (poll: Poll) => void;
+  /** A meter's health has changed its state. */
+  readonly onHealth: (turns: Turns, before: Turns['health']) => void;
+}
+
+/** Most of the link's time that goes to meters that were silent before, while others there do answer. */
+const TROUBLE_SHARE = 0.1;
+/** Less time than this is not worth a try, unless the meter is known to be quicker. */
+const LEAST_TRY_MS = 100;
+const PATIENCE_POLLS = 3;
+
+export class Lane {
+  readonly turns: Turns[] = [];
+  readonly #options: LaneOptions;
+  readonly #jobs: Job[] = [];
+  readonly #stop = new AbortController();
+  #link: LinkHealth = linkUp;
+  #lastConnect = Number.NEGATIVE_INFINITY;
+  /** Time that may go to troubled meters, ms; negative: spent in advance. */
+  #allowance = 0;
+  #allowanceAt: number;
+  #idle: Promise<void> = Promise.resolve();
+  #wake: AbortController | null = null;
+  /** Being tried. */
+  #current: Job | null = null;
+
+  constructor(options: LaneOptions) {
+    this.#options = options;
+    this.#allowanceAt = options.clock.monotonic();
+  }
+
+  add(job: Job): void {
+    this.#jobs.push(job);
+    if (this.#wake) this.#wake.abort();
+    else if (this.#jobs.length === 1) this.#idle = this.#idle.then(() => this.#work());
+  }
+
+  /** Ends a job that still waits. */
+  cut(job: Job): void {
+    if (job !== this.#current && this.#jobs.includes(job)) this.#end(job, 'deadline');
+  }
+
+  /** Cuts everything waiting and under way with the reason `shutdown`. */
+  async stop(): Promise<void> {
+    this.#stop.abort(new Error('the collector is stopping'));
+    this.#wake?.abort();
+    await this.#idle;
+  }
+
+  async #work(): Promise<void> {
+    while (this.#jobs.length > 0) {
+      this.#dismiss();
+      const now = this.#options.clock.monotonic();
+      const job = this.#pick(now);
+      if (job) await this.#try(job);
+      else if (this.#jobs.length > 0) await this.#wait(now);
+    }
+  }
+
+  /** Ends every job that will not be tried. */
+  #dismiss(): void {
+    const now = this.#options.clock.monotonic();
+    for (const job of [...this.#jobs]) {
+      const reason = this.#dismissal(job, now);
+      if (reason) this.#end(job, reason);
+    }
+  }
+
+  #dismissal(job: Job, now: number): MissingReason | null {
+    if (this.#stop.signal.aborted) return 'shutdown';
+    if (now + this.#leastTry(job.turns) > job.deadline) return 'deadline';
+    if (job.byHand || job.poll !== null) return null;
+    if (now < this.#link.notBefore && this.#lastConnect < job.arrived) return 'offline';
+    return now < job.turns.health.notBefore ? 'offline' : null;
+  }
+
+  /** The job to try now; null: none is ready. */
+  #pick(now: number): Job | null {
+    let best: Job | null = null;
+    for (const job of this.#jobs) {
+      if (now < this.#readyAt(job)) continue;
+      if (best === null || precedes(job, best)) best = job;
+    }
+    return best;
+  }
+
+  #readyAt(job: Job): number {
+    return job.byHand && this.#lastConnect < job.arrived
+      ? job.notBefore
+      : Math.max(job.notBefore, this.#link.notBefore);
+  }
+
+  async #wait(now: number): Promise<void> {
+    const until = Math.min(...this.#jobs.map((job) => Math.min(this.#readyAt(job), job.deadline)));
+    this.#wake = new AbortController();
+    await this.#options.clock.sleep(Math.max(1, until - now), this.#wake.signal);
+    this.#wake = null;
+  }
+
+  async #try(job: Job): Promise<void> {
+    const { clock, random, nextSlotAt } = this.#options;
+    const { turns } = job;
+    const start = clock.monotonic();
+    const late = lateness(job);
+    // What comes last may not run into the next slot of a neighbour.
+    const deadline = late > 2 && !job.byHand ? Math.min(job.deadline, nextSlotAt()) : job.deadline;
+    const rationed = late > 3 && !job.byHand && this.turns.some(({ health }) => !troubled(health));
+    if (start + this.#leastTry(turns) > deadline || (rationed && !this.#allowed(start)))
+      return this.#end(job, 'offline');
+
+    turns.lastAsked = start;
+    turns.probing = turns.health.state === 'offline';
+    this.#current = job;
+    const { poll, roundTripMs } = await this.#ask(job, deadline);
+    this.#current = null;
+    turns.probing = false;
+    turns.roundTripMs = roundTripMs ?? turns.roundTripMs;
+    const end = clock.monotonic();
+    if (rationed) this.#allowance -= end - start;
+    job.poll = job.poll ? mergePolls(job.poll, poll) : poll;
+
+    const outcome = outcomeOf(poll);
+    if (outcome === 'unreachable') {
+      this.#lastConnect = end;
+      this.#link = afterConnect(this.#link, false, { monotonic: end, random: random() });
+      this.#failAll(poll.error);
+      return;
+    }
+    if (outcome !== 'nothing') this.#link = linkUp;
+    if (job.retriesLeft === 0 || !hasSilence(poll)) return this.#end(job, null);
+    job.retriesLeft--;
+    job.notBefore = end + turns.meter.retryWaitMs;
+  }
+
+  /** A poller that throws is a mistake in the program: it costs its own meter this slot, and is logged. */
+  async #ask({ turns, slot }: Job, deadline: number): Promise<Awaited<ReturnType<Poller['poll']>>> {
+    const { clock, log } = this.#options;
+    const now = clock.now();
+    try {
+      return await turns.poller.poll({ slot, deadline, retries: 0, signal: this.#stop.signal });
+    } catch (error) {
+      const { meter } = turns;
+      log.error('reading a meter broke down', { meter: meter.name, error });
+      const poll = unreadPoll(meter, { slot, readAt: now, reason: 'bad answer', error: messageOf(error) });
+      return { poll, roundTripMs: null };
+    }
+  }
+
+  /** One refused connection is a failed try of every meter behind it. */
+  #failAll(error: string | null): void {
+    const now = this.#options.clock.now();
+    for (const job of [...this.#jobs]) {
+      const { turns, slot } = job;
+      job.poll ??= unreadPoll(turns.meter, { slot, readAt: now, reason: 'unreachable', error });
+      if (job.retriesLeft === 0) this.#end(job, 'unreachable');
+      else job.retriesLeft--;
+    }
+  }
+
+  #allowed(now: number): boolean {
+    const shortest = Math.min(...this.turns.map(({ meter }) => meter.schedule.intervalMs ?? 60_000));
+    const earned = this.#allowance + (now - this.#allowanceAt) * TROUBLE_SHARE;
+    this.#allowance = Math.min(earned, shortest * TROUBLE_SHARE);
+    this.#allowanceAt = now;
+    return this.#allowance > 0;
+  }
+
+  #leastTry({ meter, roundTripMs }: Turns): number {
+    const known = roundTripMs === null ? LEAST_TRY_MS : 3 * roundTripMs + 5;
+    return Math.min(meter.timeoutMs, known, LEAST_TRY_MS);
+  }
+
+  #end(job: Job, reason: MissingReason | null): void {
+    const { clock, random, onPoll, onHealth } = this.#options;
+    const { turns, slot } = job;
+    this.#jobs.splice(this.#jobs.indexOf(job), 1);
+    turns.jobs.splice(turns.jobs.indexOf(job), 1);
+    const now = clock.now();
+    const error = reason === 'offline' ? turns.health.why : null;
+    const poll = job.poll ?? unreadPoll(turns.meter, { slot, readAt: now, reason: reason ?? 'deadline', error });
+    const before = turns.health;
+    turns.slow = hasSilence(poll);
+    turns.health = afterPoll(before, outcomeOf(poll), {
+      now,
+      monotonic: clock.monotonic(),
+      intervalMs: turns.meter.schedule.intervalMs,
+      random: random(),
+      why: poll.error,
+    });
+    count(turns, poll, now);
+    onPoll(poll);
+    if (turns.health.state !== before.state) onHealth(turns, before);
+    job.onPolled(poll);
+  }
+}
+
+/** Order of turns: sure answers first, then the unknown, then what may cost time for nothing. */
+function lateness({ turns, poll }: Job): number {
+  switch (turns.health.state) {
+    case 'online':
+      return poll !== null ? 3 : turns.slow ? 2 : 0;
+    case 'starting':
+      // Never reached for lack of time: it has waited long enough behind the others.
+      return poll !== null ? 3 : turns.counters.polls > PATIENCE_POLLS ? 0 : 1;
+    case 'failing':
+      return 4;
+    case 'offline':
+      return 5;
+  }
+}
+
+function precedes(a: Job, b: Job): boolean {
+  const difference = lateness(a) - lateness(b);
+  if (difference !== 0) return difference < 0;
+  const sooner = lateness(a) > 3 ? 0 : a.deadline - b.deadline;
+  return sooner !== 0 ? sooner < 0 : a.turns.lastAsked < b.turns.lastAsked;
+}
+
+/** Something got no answer that a second try could get. */
+function hasSilence(poll: Poll): boolean {
+  for (const reason of poll.missing.values()) if (isSilence(reason)) return true;
+  return false;
+}
+
+function count(turns: Turns, poll: Poll, now: number): void {
+  const { counters } = turns;
+  counters.polls++;
+  counters.requests += poll.requests;
+  counters.readings += storedCount(poll);
+  for (const reason of poll.missing.values()) counters.missing[reason] = (counters.missing[reason] ?? 0) + 1;
+  if (storedCount(poll) > 0) turns.lastSuccess = now;
+  if (poll.error !== null && poll.requests > 0) turns.lastError = { time: now, message: poll.error };
+}

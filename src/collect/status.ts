@@ -1,0 +1,117 @@
+// The collector's state in one structure, and whether it does its job.
+
+import type { MeterSchedule } from '../meter.js';
+import { version } from '../paths.js';
+import type { RecorderState } from '../record/recorder.js';
+import type { MeterStatus, ServiceStatus } from '../service.js';
+import type { CycleFigures } from './cycle.js';
+import type { Turns } from './job.js';
+import { scheduleKeyOf } from './schedule.js';
+
+export interface StatusSources {
+  readonly now: number;
+  readonly monotonic: number;
+  readonly startedAt: number;
+  /** The same on the monotonic clock. */
+  readonly startedMonotonic: number;
+  readonly turns: readonly Turns[];
+  readonly figures: CycleFigures;
+  readonly recorder: RecorderState;
+  /** When readings were last lost or dropped from the spool, on the monotonic clock; null: never. */
+  readonly lostAt: number | null;
+  readonly nextSlotOf: (schedule: MeterSchedule) => number | null;
+}
+
+/** Readings that were lost are news for this long. */
+const LOSS_MS = 300_000;
+const SHOWN_REASONS = 20;
+
+export function serviceStatus(sources: StatusSources): ServiceStatus {
+  const { now, figures, recorder, startedAt } = sources;
+  const meters = sources.turns.map((turns) => meterStatus(turns, sources));
+  const failing = failures(sources);
+  const degraded = [...offline(meters), ...database(recorder)];
+  const next = meters.flatMap(({ nextSlot }) => (nextSlot === null ? [] : [nextSlot]));
+  return {
+    status: failing.length > 0 ? 'failing' : degraded.length > 0 ? 'degraded' : 'ok',
+    reasons: [...failing, ...degraded],
+    version,
+    startedAt,
+    uptimeSeconds: Math.round((sources.monotonic - sources.startedMonotonic) / 1000),
+    schedule: {
+      last: figures.lastSlot,
+      next: next.length === 0 ? null : next.reduce((a, b) => Math.min(a, b)),
+      cycles: figures.cycles,
+      missed: meters.reduce((sum, { counters }) => sum + counters.missedSlots, 0),
+      overran: meters.reduce((sum, { counters }) => sum + counters.overrunSlots, 0),
+      lastDurationMs: figures.lastDurationMs,
+    },
+    meters,
+    database: recorder.database,
+    spool: recorder.spool,
+    lost: recorder.lost,
+  };
+
+  function failures({ monotonic, turns, lostAt }: StatusSources): string[] {
+    const reasons: string[] = [];
+    for (const { meter } of new Map(turns.map((t) => [scheduleKeyOf(t.meter.schedule), t])).values()) {
+      const { intervalMs, text } = meter.schedule;
+      if (intervalMs === null) continue;
+      const since = figures.endedAt.get(scheduleKeyOf(meter.schedule)) ?? sources.startedMonotonic;
+      if (monotonic - since <= 3 * intervalMs) continue;
+      reasons.push(`no cycle of the ${text} schedule has ended for ${Math.round((monotonic - since) / 1000)} s`);
+    }
+    if (lostAt !== null && monotonic - lostAt < LOSS_MS) reasons.push('readings are being lost: see lost and spool');
+    return reasons;
+  }
+
+  function database({ database, spool }: RecorderState): string[] {
+    if (database.state === 'connected') return [];
+    const why = database.lastError === null ? '' : `: ${database.lastError}`;
+    const since = Math.round((now - database.since) / 1000);
+    return [`the database is away for ${since} s, the spool holds ${spool.readings} readings${why}`];
+  }
+}
+
+function offline(meters: readonly MeterStatus[]): string[] {
+  const reasons = meters
+    .filter(({ state }) => state === 'failing' || state === 'offline' || state === 'probing')
+    .map(({ name, state, since, why }) => {
+      const text = state === 'failing' ? 'failing' : 'offline';
+      return `${name} is ${text} since ${new Date(since).toISOString()}${why === null ? '' : `: ${why}`}`;
+    });
+  if (reasons.length <= SHOWN_REASONS) return reasons;
+  return [...reasons.slice(0, SHOWN_REASONS), `and ${reasons.length - SHOWN_REASONS} more meters`];
+}
+
+function meterStatus(turns: Turns, { nextSlotOf }: StatusSources): MeterStatus {
+  const { meter, health, counters } = turns;
+  return {
+    name: meter.name,
+    host: meter.host,
+    port: meter.port,
+    unitId: meter.unitId,
+    schedule: meter.schedule.text,
+    state: turns.probing ? 'probing' : health.state,
+    since: health.since,
+    why: health.why,
+    lastSuccess: turns.lastSuccess,
+    lastError: turns.lastError,
+    roundTripMs: turns.roundTripMs,
+    nextSlot: nextSlotOf(meter.schedule),
+    counters: { ...counters, missing: { ...counters.missing } },
+  };
+}
+
+/** Remembers when readings were last lost, from figures that only grow. */
+export class LossWatch {
+  /** On the monotonic clock; null: never. */
+  at: number | null = null;
+  #seen = 0;
+
+  look({ lost, spool }: RecorderState, monotonic: number): void {
+    const total = lost + spool.dropped;
+    if (total > this.#seen) this.at = monotonic;
+    this.#seen = total;
+  }
+}

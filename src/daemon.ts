@@ -1,0 +1,201 @@
+// Where everything meets: opens and wires the parts, starts them, stops them in reverse. Commands and tests start this
+// same place.
+
+import { type Clock, systemClock } from './clock.js';
+import { Cycles } from './collect/cycle.js';
+import { explainLoad, linkLoads } from './collect/feasible.js';
+import { type LearnedPlans, MeterPoller } from './collect/poll.js';
+import { Scheduler } from './collect/schedule.js';
+import { slotsSince } from './collect/slots.js';
+import { LossWatch, serviceStatus } from './collect/status.js';
+import type { Config } from './config/config.js';
+import { messageOf } from './errors.js';
+import { startHttpServer } from './http/server.js';
+import { Latest } from './latest.js';
+import type { Log } from './log.js';
+import { linkKeyOf, type Meter } from './meter.js';
+import { openLinkPool } from './modbus/pool.js';
+import { version } from './paths.js';
+import type { Learned } from './plan/block.js';
+import type { Gap } from './reading.js';
+import { openRecorder, type Recorder } from './record/recorder.js';
+import type { Service } from './service.js';
+import { openStore } from './store/open.js';
+import type { Dialect } from './store/store.js';
+
+export interface Daemon {
+  readonly service: Service;
+  /** Where HTTP is served, with the port that was found free where the configured one is 0. */
+  readonly url: string;
+  /** Ends the cycle in progress, makes it durable and closes everything, within 10 s. Safe twice. */
+  stop(): Promise<void>;
+}
+
+export interface DaemonOptions {
+  readonly config: Config;
+  readonly log: Log;
+  readonly clock?: Clock;
+}
+
+/** For the cycle in progress, then for its record: together less than the 10 s of a stop. */
+const CYCLE_GRACE_MS = 4_000;
+const RECORD_GRACE_MS = 4_000;
+
+/** Rejects, with nothing left open, when HTTP, the spool or a file cannot be opened. An absent database is waited for. */
+export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
+  const closers: Closer[] = [];
+  const close = async () => {
+    for (let closer = closers.pop(); closer; closer = closers.pop()) {
+      try {
+        await closer();
+      } catch (error) {
+        options.log.error('closing went wrong', { error: messageOf(error) });
+      }
+    }
+  };
+  try {
+    const started = await assemble(options, closers);
+    let stopped: Promise<void> | null = null;
+    const stop = async () => {
+      options.log.info('EMDC stops');
+      await close();
+      options.log.info('EMDC has stopped');
+    };
+    return {
+      ...started,
+      stop: () => {
+        stopped ??= stop();
+        return stopped;
+      },
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+type Closer = () => Promise<void> | void;
+
+async function assemble({ config, log, clock = systemClock }: DaemonOptions, closers: Closer[]) {
+  log.info('EMDC starts', { version, meters: config.meters.length, config: config.file });
+  const started = { startedAt: clock.now(), startedMonotonic: clock.monotonic() };
+
+  const recorder = await openRecorder({
+    dialect: dialectOf(config.database.url),
+    openStore: () => openStore({ url: config.database.url, retention: config.retention, log }),
+    spool: config.spool,
+    clock,
+    log,
+  });
+  closers.push(() => recorder.close({ deadlineMs: RECORD_GRACE_MS }));
+  const losses = new LossWatch();
+  const watched: Pick<Recorder, 'record'> = {
+    record: async (batch) => {
+      const fate = await recorder.record(batch);
+      losses.look(recorder.state(), clock.monotonic());
+      return fate;
+    },
+  };
+
+  const pool = openLinkPool({ log });
+  closers.push(() => pool.close());
+
+  const plans = new Map<string, Learned>();
+  const learned: LearnedPlans = {
+    get: ({ name }) => plans.get(name) ?? { maxRegisters: null, refused: [] },
+    set: ({ name }, found) => plans.set(name, found),
+  };
+  const latest = new Latest(config.meters);
+  const pollers = new Map<string, MeterPoller>();
+  const pollerOf = (meter: Meter) => {
+    const poller = new MeterPoller({ meter, link: pool.link(meter), clock, log, learned });
+    pollers.set(meter.name, poller);
+    return poller;
+  };
+  const nextSlotOf = (meter: Meter) => scheduler.nextSlot(meter.schedule);
+  const cycles = new Cycles({ clock, log, latest, recorder: watched, pollerOf, nextSlotOf }, config.meters);
+  closers.push(() => cycles.stop(CYCLE_GRACE_MS));
+
+  const scheduler = new Scheduler({
+    clock,
+    log,
+    onSlot: (tick) => cycles.run(tick),
+    onMissed: (schedule, span) => cycles.missed(schedule, span),
+  });
+
+  const service: Service = {
+    latest,
+    status: () => {
+      const state = recorder.state();
+      losses.look(state, clock.monotonic());
+      return serviceStatus({
+        ...started,
+        now: clock.now(),
+        monotonic: clock.monotonic(),
+        turns: cycles.turns,
+        figures: cycles.figures,
+        recorder: state,
+        lostAt: losses.at,
+        nextSlotOf: (schedule) => scheduler.nextSlot(schedule),
+      });
+    },
+    collect: (request) => cycles.collect(request),
+    readNow: (meter, signal) => cycles.readNow(meter, signal),
+  };
+
+  const http = await startHttpServer({ service, http: config.http, log, clock });
+  closers.push(() => http.close());
+
+  logLoads(config.meters, pollers, log);
+  scheduler.start(config.meters.map(({ schedule }) => schedule));
+  closers.push(() => scheduler.stop());
+  recordDownTime({ meters: config.meters, nextSlotOf, recorder, log });
+  return { service, url: http.url };
+}
+
+/** Says at once when a link cannot keep up; what fits is said for those who look. */
+function logLoads(meters: readonly Meter[], pollers: ReadonlyMap<string, MeterPoller>, log: Log): void {
+  const loads = meters.map((meter) => ({
+    link: linkKeyOf(meter),
+    requests: pollers.get(meter.name)?.plan.blocks.length ?? 0,
+    roundTripMs: null,
+    pauseMs: meter.pauseMs,
+    intervalMs: meter.schedule.intervalMs,
+  }));
+  for (const load of linkLoads(loads)) {
+    if (load.verdict === 'fits') log.debug(explainLoad(load));
+    else log.warn(explainLoad(load), { hint: 'a longer schedule, fewer meters on this link, or fewer metrics' });
+  }
+}
+
+/** The slots between the newest on record and the first of this run are gaps; known once the database has answered. */
+function recordDownTime(options: {
+  readonly meters: readonly Meter[];
+  readonly nextSlotOf: (meter: Meter) => number | null;
+  readonly recorder: Recorder;
+  readonly log: Log;
+}): void {
+  const { meters, nextSlotOf, recorder, log } = options;
+  const firsts = meters.map((meter) => ({ meter, first: nextSlotOf(meter) }));
+  void recorder.lastSlots.then(async (lastSlots) => {
+    const gaps = firsts.flatMap(({ meter, first }): Gap[] => {
+      const last = lastSlots.get(meter.name);
+      const { intervalMs } = meter.schedule;
+      if (last === undefined || first === null || intervalMs === null) return [];
+      const span = slotsSince(last, first, intervalMs);
+      return span ? [{ meter, ...span, reason: 'down' }] : [];
+    });
+    if (gaps.length === 0) return;
+    log.info('slots passed while the collector was down', {
+      meters: gaps.length,
+      slots: gaps.reduce((sum, gap) => sum + gap.slots, 0),
+    });
+    // Meter by meter: after months, the rows of all together would be more than one statement should carry.
+    for (const gap of gaps) await recorder.record({ polls: [], gaps: [gap] });
+  });
+}
+
+function dialectOf(url: string): Dialect {
+  if (url.startsWith('file:')) return 'sqlite';
+  return url.startsWith('postgres') ? 'postgresql' : 'mysql';
+}

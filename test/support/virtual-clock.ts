@@ -1,0 +1,49 @@
+// A clock that a test moves: sleepers wake in the order of their times, as fast as the work between them allows.
+
+import type { Clock } from '../../src/clock.js';
+
+interface Sleeper {
+  readonly at: number;
+  readonly wake: () => void;
+}
+
+export class VirtualClock implements Clock {
+  #monotonic = 0;
+  #offset: number;
+  #sleepers: Sleeper[] = [];
+
+  constructor(now = Date.UTC(2026, 0, 1)) {
+    this.#offset = now;
+  }
+
+  now = (): number => this.#offset + this.#monotonic;
+  monotonic = (): number => this.#monotonic;
+
+  sleep = (ms: number, signal?: AbortSignal): Promise<void> =>
+    new Promise((resolve) => {
+      if (signal?.aborted || ms <= 0) return resolve();
+      const wake = () => {
+        this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
+        signal?.removeEventListener('abort', wake);
+        resolve();
+      };
+      const sleeper: Sleeper = { at: this.#monotonic + ms, wake };
+      this.#sleepers.push(sleeper);
+      signal?.addEventListener('abort', wake, { once: true });
+    });
+
+  /** Lets time pass until `now() === time`, everything that happens meanwhile included. */
+  async runTo(time: number): Promise<void> {
+    for (;;) {
+      await settle();
+      const next = this.#sleepers.reduce<Sleeper | null>((a, b) => (a === null || b.at < a.at ? b : a), null);
+      if (next === null || next.at > time - this.#offset) break;
+      this.#monotonic = Math.max(this.#monotonic, next.at);
+      next.wake();
+    }
+    this.#monotonic = Math.max(this.#monotonic, time - this.#offset);
+  }
+}
+
+/** All promises that can settle without time passing have settled after a turn of the event loop. */
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -31,6 +31,16 @@ const commands: readonly Entry[] = [
     summary: 'what is wrong with a register map or a configuration, and the read plan',
     load: async () => (await import('./cli/check.js')).checkCommand(),
   },
+  {
+    name: 'commission',
+    summary: 'what a live meter says to its register map: mistakes, limits, corrected cells',
+    load: async () => (await import('./cli/commission.js')).commissionCommand(),
+  },
+  {
+    name: 'scan',
+    summary: 'which units answer behind a host, and which register map fits each',
+    load: async () => (await import('./cli/scan.js')).scanCommand(),
+  },
 ];
 
 /** Loads the commands whose names occur among `args`; the others are known by their summary alone. */

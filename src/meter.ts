@@ -103,6 +103,9 @@ export interface MeterSchedule {
 /** One Modbus unit, with everything that reading it takes: configuration and map limits already merged. */
 export interface Meter extends MeterInfo {
   readonly metrics: readonly Metric[];
+  /** The spreadsheet that the metrics come from. */
+  readonly mapFile: string;
+  readonly worksheet: string;
   readonly schedule: MeterSchedule;
   readonly ctRatio: number;
   readonly ptRatio: number;

@@ -121,6 +121,8 @@ const meterOf = (
   unitId,
   mapName: map.name,
   metrics: map.metrics,
+  mapFile: map.file,
+  worksheet: 'Metrics',
   schedule: { text: '', cron: '', intervalMs: null, timezone: 'UTC' },
   ctRatio: 1,
   ptRatio: 1,

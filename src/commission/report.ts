@@ -3,6 +3,7 @@
 
 import type { Meter, Metric } from '../meter.js';
 import type { Span } from '../plan/block.js';
+import type { RowChange } from '../register-map/correct.js';
 import { type Correction, correctedMetrics, type Diagnosis } from './diagnose.js';
 import type { RegisterImage } from './image.js';
 import type { Finding } from './rules.js';
@@ -14,7 +15,7 @@ export interface Report {
   readonly time: number;
   readonly rows: readonly ReportRow[];
   readonly findings: readonly Finding[];
-  readonly corrections: readonly CellChange[];
+  readonly corrections: readonly RowChange[];
   /** In words, one per correction. */
   readonly mistakes: readonly string[];
   readonly unexplained: readonly Finding[];
@@ -32,14 +33,6 @@ export interface ReportRow {
   /** Registers as read, hexadecimal. */
   readonly raw: string;
   readonly suspicious: boolean;
-}
-
-/** One cell of the map to change, by metric and column. */
-export interface CellChange {
-  readonly metric: string;
-  readonly column: 'address' | 'size' | 'dataType' | 'scale' | 'wordOrder';
-  readonly from: string | number;
-  readonly to: string | number;
 }
 
 export interface Facts {
@@ -121,7 +114,7 @@ export function describe(correction: Correction, metrics: readonly Metric[]): st
 
 const round = (value: number): number => Number(value.toPrecision(3));
 
-function changesOf(metrics: readonly Metric[], corrections: readonly Correction[]): CellChange[] {
+function changesOf(metrics: readonly Metric[], corrections: readonly Correction[]): RowChange[] {
   const corrected = correctedMetrics(metrics, corrections);
   return metrics.flatMap((metric, index) => {
     const now = corrected[index] as Metric;
@@ -201,7 +194,7 @@ export function reportText(report: Report): string {
   return lines.join('\n');
 }
 
-export const HEADERS: Readonly<Record<CellChange['column'], string>> = {
+export const HEADERS: Readonly<Record<RowChange['column'], string>> = {
   address: 'Metric Address',
   size: 'Metric Size',
   dataType: 'Data Type',

@@ -145,6 +145,8 @@ function completeMeter({ values: own, raw }: Draft, map: RegisterMap, { values, 
     unitId: own.unitId ?? 1,
     mapName: map.name,
     metrics: map.metrics,
+    mapFile: map.file,
+    worksheet: own.worksheet ?? 'Metrics',
     // An interval's slots are counted from midnight UTC, so that every collector and every query sees the same grid.
     schedule: Object.freeze({ text, cron, intervalMs, timezone: intervalMs === null ? values.timezone : 'UTC' }),
     ctRatio: own.ctRatio ?? 1,

@@ -28,6 +28,8 @@ export const meter = (given: Partial<Meter> = {}): Meter => ({
   unitId: 1,
   mapName: 'test',
   metrics: [],
+  mapFile: 'test.xlsx',
+  worksheet: 'Metrics',
   schedule: { text: '15s', cron: '*/15 * * * * *', intervalMs: 15_000, timezone: 'UTC' },
   ctRatio: 1,
   ptRatio: 1,

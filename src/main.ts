@@ -41,6 +41,11 @@ const commands: readonly Entry[] = [
     summary: 'which units answer behind a host, and which register map fits each',
     load: async () => (await import('./cli/scan.js')).scanCommand(),
   },
+  {
+    name: 'simulate',
+    summary: 'meters that are not there, from register maps, with faults if wanted',
+    load: async () => (await import('./cli/simulate.js')).simulateCommand(),
+  },
 ];
 
 /** Loads the commands whose names occur among `args`; the others are known by their summary alone. */

@@ -1,6 +1,7 @@
 // Modbus TCP as far as reading needs it: which requests may be sent, and whether the bytes that come back are the answer
 // to the one in flight. Pure. Sources: MODBUS Application Protocol V1.1b3 (6.1–6.4, 7), Messaging on TCP/IP V1.0b (3.1).
 
+import { isBitTable, protocolLimit } from '../codec/words.js';
 import type { RegisterFunction } from '../meter.js';
 import type { ReadRequest } from './reader.js';
 
@@ -9,14 +10,6 @@ export const FUNCTION_CODES: Readonly<Record<RegisterFunction, number>> = {
   discrete: 2,
   holding: 3,
   input: 4,
-};
-
-/** Registers or bits that one request may ask for. */
-export const MOST_PER_REQUEST: Readonly<Record<RegisterFunction, number>> = {
-  coil: 2000,
-  discrete: 2000,
-  holding: 125,
-  input: 125,
 };
 
 /** Longest frame on TCP: 7 bytes of header and a PDU of 253. */
@@ -44,10 +37,8 @@ export interface Mismatch {
 
 export type Verdict = 'incomplete' | 'answer' | 'exception' | 'excess' | Mismatch;
 
-export const isBitFunction = (name: RegisterFunction): boolean => name === 'coil' || name === 'discrete';
-
 export const byteCountOf = (request: ReadRequest): number =>
-  isBitFunction(request.function) ? Math.ceil(request.count / 8) : request.count * 2;
+  isBitTable(request.function) ? Math.ceil(request.count / 8) : request.count * 2;
 
 /** `unit 3 holding 4610+90` */
 export const describeRequest = (request: ReadRequest): string =>
@@ -58,8 +49,8 @@ const isWhole = (value: number, from: number, to: number): boolean =>
 
 /** Why a request may not be sent; null: it may. */
 export function requestProblem(request: ReadRequest): string | null {
-  const most = MOST_PER_REQUEST[request.function];
-  if (most === undefined) return `unknown function ${String(request.function)}`;
+  if (!(request.function in FUNCTION_CODES)) return `unknown function ${String(request.function)}`;
+  const most = protocolLimit(request.function);
   if (!isWhole(request.unitId, 0, 255)) return `unit id ${request.unitId} is not a whole number from 0 to 255`;
   if (!isWhole(request.start, 0, 65535)) return `address ${request.start} is not a whole number from 0 to 65535`;
   if (!isWhole(request.count, 1, most)) return `count ${request.count} is not a whole number from 1 to ${most}`;

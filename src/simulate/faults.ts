@@ -26,8 +26,15 @@ export interface Fault {
   /** What the peer does, for the README and `emdc simulate --help`. */
   readonly text: string;
   readonly connection?: ConnectionFault;
-  /** `answer` is the good frame, the caller's own copy; `turn` counts the requests met by this fault from 0. */
-  readonly answer?: (answer: Buffer, turn: number) => readonly Step[];
+  /** `answer` is the good frame. */
+  readonly answer?: (answer: Buffer, asked: Asked) => readonly Step[];
+}
+
+/** What was asked, and how many requests met this fault before. */
+export interface Asked {
+  readonly start: number;
+  readonly count: number;
+  readonly turn: number;
 }
 
 interface FaultKind {
@@ -35,7 +42,7 @@ interface FaultKind {
   /** Meaning and default of the number; left out: it takes none. */
   readonly number?: { readonly unit: string; readonly standard: number };
   readonly connection?: (number: number) => ConnectionFault;
-  readonly answer?: (answer: Buffer, context: { readonly number: number; readonly turn: number }) => readonly Step[];
+  readonly answer?: (answer: Buffer, asked: Asked & { readonly number: number }) => readonly Step[];
 }
 
 const send = (...frames: Buffer[]): Step[] => frames.map((bytes) => ({ do: 'send', bytes }));
@@ -177,6 +184,16 @@ const KINDS: Readonly<Record<string, FaultKind>> = {
     number: { unit: 'times', standard: 1 },
     answer: (a, { number, turn }) => send(turn % (number + 1) < number ? exception(a, 6) : a),
   },
+  'limited-registers': {
+    text: 'refuses requests for more registers than this (exception 3)',
+    number: { unit: 'registers', standard: 60 },
+    answer: (a, { number, count }) => send(count > number ? exception(a, 3) : a),
+  },
+  hole: {
+    text: 'refuses requests that touch this address (exception 2)',
+    number: { unit: 'address', standard: 0 },
+    answer: (a, { number, start, count }) => send(start <= number && number < start + count ? exception(a, 2) : a),
+  },
   'one-connection': { text: 'takes a single connection', connection: () => ({ maxConnections: 1 }) },
   'idle-close': { text: 'closes idle connections', number: ms(20), connection: (number) => ({ idleCloseMs: number }) },
 };
@@ -192,7 +209,7 @@ export const FAULTS: readonly { readonly name: string; readonly text: string }[]
 /** @throws EmdcError for a name that does not exist, or a number where none is taken */
 export function faultNamed(name: string): Fault {
   const [, word = '', digits] = /^([a-z-]+)(?::(\d+))?$/.exec(name) ?? [];
-  const kind = KINDS[word];
+  const kind = Object.hasOwn(KINDS, word) ? KINDS[word] : undefined;
   if (!kind || (digits !== undefined && !kind.number)) {
     throw new EmdcError({
       code: 'unknown-fault',
@@ -206,6 +223,6 @@ export function faultNamed(name: string): Fault {
     name,
     text: kind.text,
     ...(connection && { connection: connection(number) }),
-    ...(answer && { answer: (frame: Buffer, turn: number) => answer(frame, { number, turn }) }),
+    ...(answer && { answer: (frame: Buffer, asked: Asked) => answer(frame, { ...asked, number }) }),
   };
 }

@@ -190,14 +190,19 @@ export class MeterServer {
     const answer = this.#answer(unitId, frame);
     if (!answer) return;
     const active = this.#unitFaults.get(unitId) ?? this.#unitFaults.get(null);
-    if (!active || (active.rate < 1 && active.random() >= active.rate)) {
+    if (!active || frame.length < 12 || (active.rate < 1 && active.random() >= active.rate)) {
       if (socket.writable) socket.write(answer);
       return;
     }
     const { faults, turn } = active;
     active.turn++;
     const fault = faults[turn % faults.length] as Fault;
-    const steps = fault.answer?.(answer, Math.floor(turn / faults.length)) ?? [];
+    const asked = {
+      start: frame.readUInt16BE(8),
+      count: frame.readUInt16BE(10),
+      turn: Math.floor(turn / faults.length),
+    };
+    const steps = fault.answer?.(answer, asked) ?? [];
     await perform(socket, steps);
   }
 

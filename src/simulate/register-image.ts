@@ -1,14 +1,15 @@
 // What a simulated meter holds: four sparse tables, as a Modbus server sees them. Registers that nobody defined do not
 // exist: a read over them is refused, or filled, as the meter that is simulated does it.
 
+import { isBitTable, protocolLimit } from '../codec/words.js';
 import type { RegisterFunction } from '../meter.js';
-import { byteCountOf, FUNCTION_CODES, isBitFunction, MOST_PER_REQUEST } from '../modbus/protocol.js';
+import { byteCountOf, FUNCTION_CODES } from '../modbus/protocol.js';
 
 export interface ImageOptions {
   /** Most registers it takes in one request; more get exception 3. */
   readonly maxRegisters?: number;
-  /** Word that undefined registers read as; left out: exception 2. */
-  readonly filler?: number;
+  /** What a read over undefined registers brings: an exception 2, or this word for each; default refuse. */
+  readonly undefinedRegisters?: 'refuse' | number;
 }
 
 /** The answer's data bytes, or an exception code. */
@@ -26,11 +27,11 @@ export class RegisterImage {
     input: new Map(),
   };
   readonly #maxRegisters: number;
-  readonly #filler: number | undefined;
+  readonly #filler: number | 'refuse';
 
-  constructor({ maxRegisters = 125, filler }: ImageOptions = {}) {
+  constructor({ maxRegisters = 125, undefinedRegisters = 'refuse' }: ImageOptions = {}) {
     this.#maxRegisters = maxRegisters;
-    this.#filler = filler;
+    this.#filler = undefinedRegisters;
   }
 
   /** Defines registers (or bits) from `start` on. */
@@ -56,19 +57,19 @@ export class RegisterImage {
     if (pdu.length !== 5) return 3;
     const start = pdu.readUInt16BE(1);
     const count = pdu.readUInt16BE(3);
-    const bits = isBitFunction(name);
-    if (count < 1 || count > MOST_PER_REQUEST[name] || (!bits && count > this.#maxRegisters)) return 3;
+    const bits = isBitTable(name);
+    if (count < 1 || count > protocolLimit(name) || (!bits && count > this.#maxRegisters)) return 3;
     if (start + count > 65_536) return 2;
     return this.#data(name, start, count) ?? 2;
   }
 
   #data(name: RegisterFunction, start: number, count: number): Buffer | null {
     const table = this.#tables[name];
-    const bits = isBitFunction(name);
+    const bits = isBitTable(name);
     const data = Buffer.alloc(byteCountOf({ unitId: 0, function: name, start, count }));
     for (let i = 0; i < count; i++) {
       const value = table.get(start + i) ?? this.#filler;
-      if (value === undefined) return null;
+      if (value === 'refuse') return null;
       if (!bits) data.writeUInt16BE(value & 0xffff, i * 2);
       else if (value) data[i >> 3] = (data[i >> 3] as number) | (1 << (i & 7));
     }

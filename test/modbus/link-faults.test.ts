@@ -48,6 +48,8 @@ const EXPECTED: Readonly<Record<string, 'value' | ModbusFailureKind | readonly M
   'several-frames': 'bad-answer',
   'exception:4': 'exception',
   'busy:1': 'exception',
+  'limited-registers:9': 'exception',
+  'hole:200': 'value',
   'one-connection': 'value',
   'idle-close:20': 'value',
 };

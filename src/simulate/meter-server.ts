@@ -131,7 +131,7 @@ export class MeterServer {
   }
 
   async close(): Promise<void> {
-    this.#dropAll();
+    for (const socket of this.#sockets) socket.destroy();
     await this.#stop();
   }
 
@@ -144,7 +144,7 @@ export class MeterServer {
   }
 
   #dropAll(): void {
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets) reset(socket);
   }
 
   #accept(socket: Socket): void {
@@ -157,7 +157,7 @@ export class MeterServer {
     this.#sockets.add(socket);
     socket.on('close', () => this.#sockets.delete(socket));
     this.connectionCount++;
-    if (fault.resetOnConnect) socket.resetAndDestroy();
+    if (fault.resetOnConnect) reset(socket);
     else if (fault.closeOnConnect) socket.destroy();
     else if (fault.ignore) socket.pause();
     else void this.#serve(socket, this.connectionCount);
@@ -251,8 +251,14 @@ async function perform(socket: Socket, steps: readonly Step[]): Promise<void> {
         socket.end();
         break;
       case 'reset':
-        socket.resetAndDestroy();
+        reset(socket);
         break;
     }
   }
+}
+
+/** A socket that is already ending must not be reset: Node 20 then never lets go of its handle, and spins at exit. */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }

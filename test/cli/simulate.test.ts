@@ -17,7 +17,7 @@ freq,,20,1,0.01,UINT16,Hz
 `;
 const main = join(packageRoot, 'dist/src/main.js');
 
-describe('emdc simulate', () => {
+describe('emdc simulate', { timeout: 120_000 }, () => {
   let folder: string;
   let map: string;
   before(async () => {
@@ -44,7 +44,9 @@ describe('emdc simulate', () => {
 
   async function stop(child: ChildProcessByStdio<null, Readable, null>, signal: NodeJS.Signals): Promise<number> {
     child.kill(signal);
+    const lastResort = setTimeout(() => child.kill('SIGKILL'), 20_000);
     const [code] = await once(child, 'exit');
+    clearTimeout(lastResort);
     return code as number;
   }
 

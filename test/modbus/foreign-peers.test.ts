@@ -93,7 +93,7 @@ async function readsTheRecordedValues(port: number): Promise<void> {
   }
 }
 
-describe('a meter with the recorded registers of a Nexus, served by', () => {
+describe('a meter with the recorded registers of a Nexus, served by', { timeout: 60_000 }, () => {
   test('modbus-serial', async () => {
     const image = registers();
     const server = new modbusSerial.ServerTCP(

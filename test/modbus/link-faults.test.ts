@@ -57,7 +57,7 @@ const EXPECTED: Readonly<Record<string, 'value' | ModbusFailureKind | readonly M
 const words = (buffer: Buffer): number[] =>
   Array.from({ length: buffer.length / 2 }, (_, i) => buffer.readUInt16BE(i * 2));
 
-describe('a link and a peer that', () => {
+describe('a link and a peer that', { timeout: 60_000 }, () => {
   let server: MeterServer;
   let pool: LinkPool;
   let link: Link;

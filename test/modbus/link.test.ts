@@ -38,7 +38,7 @@ const failure =
     return true;
   };
 
-describe('a link', () => {
+describe('a link', { timeout: 60_000 }, () => {
   let server: MeterServer;
   let pool: LinkPool;
   let link: Link;
@@ -228,7 +228,7 @@ describe('a link', () => {
   });
 });
 
-describe('a peer made by hand', () => {
+describe('a peer made by hand', { timeout: 60_000 }, () => {
   let peer: Server;
   let pool: LinkPool;
   let onRequest: (socket: Socket, frame: Buffer) => void;

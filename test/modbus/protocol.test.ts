@@ -14,7 +14,7 @@ const kindOf = (bytes: Uint8Array, wanted = expected): string => {
   return typeof verdict === 'string' ? verdict : verdict.kind;
 };
 
-describe('the framing guard', () => {
+describe('the framing guard', { timeout: 60_000 }, () => {
   test('waits for the whole answer at every length, and for an exception', () => {
     for (let length = 0; length < answer.length; length++) {
       assert.equal(judgeAnswer(answer, length, expected), 'incomplete', `${length}`);

@@ -10,7 +10,7 @@ import { faultNamed } from '../../src/simulate/faults.js';
 import { type MeterServer, startMeterServer } from '../../src/simulate/meter-server.js';
 import { RegisterImage } from '../../src/simulate/register-image.js';
 
-describe('the meter server', () => {
+describe('the meter server', { timeout: 60_000 }, () => {
   let server: MeterServer;
 
   beforeEach(async () => {

@@ -93,7 +93,7 @@ async function readAt(time: number): Promise<Map<string, number>> {
   }
 }
 
-describe('a simulated meter', () => {
+describe('a simulated meter', { timeout: 60_000 }, () => {
   const time = Date.UTC(2026, 10, 23, 12);
 
   test('answers what it measures, in every type, and its values fit each other', async () => {

@@ -6,7 +6,7 @@ const HOUR_MS = 3_600_000;
 const START = Date.UTC(2026, 5, 1);
 const installation: Installation = { voltage: 277, current: 100, frequency: 60, seed: 4 };
 
-describe('the simulated installation', () => {
+describe('the simulated installation', { timeout: 60_000 }, () => {
   test('is the same for the same seed and time, and another for another seed', () => {
     assert.deepEqual(stateAt(installation, START), stateAt(installation, START));
     assert.notDeepEqual(stateAt(installation, START), stateAt({ ...installation, seed: 5 }, START));

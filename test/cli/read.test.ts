@@ -12,7 +12,7 @@ const { map } = loadRegisterMap(mapFile);
 
 let server: MeterServer;
 let where: string[];
-const image = new RegisterImage({ filler: 0 });
+const image = new RegisterImage({ undefinedRegisters: 0 });
 
 before(async () => {
   map.metrics.forEach((metric, index) => {

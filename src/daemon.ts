@@ -1,10 +1,11 @@
 // Where everything meets: opens and wires the parts, starts them, stops them in reverse. Commands and tests start this
 // same place.
 
+import { join } from 'node:path';
 import { type Clock, systemClock } from './clock.js';
 import { Cycles } from './collect/cycle.js';
 import { explainLoad, linkLoads } from './collect/feasible.js';
-import { type LearnedPlans, MeterPoller } from './collect/poll.js';
+import { MeterPoller } from './collect/poll.js';
 import { Scheduler } from './collect/schedule.js';
 import { slotsSince } from './collect/slots.js';
 import { LossWatch, serviceStatus } from './collect/status.js';
@@ -16,7 +17,7 @@ import type { Log } from './log.js';
 import { linkKeyOf, type Meter } from './meter.js';
 import { openLinkPool } from './modbus/pool.js';
 import { version } from './paths.js';
-import type { Learned } from './plan/block.js';
+import { openLearnedPlans } from './plan/learned.js';
 import type { Gap } from './reading.js';
 import { openRecorder, type Recorder } from './record/recorder.js';
 import type { Service } from './service.js';
@@ -100,11 +101,9 @@ async function assemble({ config, log, clock = systemClock }: DaemonOptions, clo
   const pool = openLinkPool({ log });
   closers.push(() => pool.close());
 
-  const plans = new Map<string, Learned>();
-  const learned: LearnedPlans = {
-    get: ({ name }) => plans.get(name) ?? { maxRegisters: null, refused: [] },
-    set: ({ name }, found) => plans.set(name, found),
-  };
+  const learnedFile = join(config.spool.directory, 'learned-plans.json');
+  const learned = await openLearnedPlans({ file: learnedFile, clock, log });
+  closers.push(() => learned.flush());
   const latest = new Latest(config.meters);
   const pollers = new Map<string, MeterPoller>();
   const pollerOf = (meter: Meter) => {

@@ -11,6 +11,7 @@ import { silentLog } from '../log.js';
 import type { Meter, RegisterFunction } from '../meter.js';
 import { openLinkPool } from '../modbus/pool.js';
 import type { LinkPool } from '../modbus/reader.js';
+import { forgetfulPlans } from '../plan/learned.js';
 import { configSources, loadFrom, printWarnings, withConfigOptions } from './config-options.js';
 import { done, failed } from './exit.js';
 import { counted, textTable } from './table.js';
@@ -99,8 +100,7 @@ async function show(pass: () => Promise<Shown>, { json, watch }: ReadCommandOpti
 
 async function readMeter(meter: Meter, pool: LinkPool): Promise<Shown> {
   const tap = new Tap(pool.link(meter), systemClock);
-  const learned = { get: () => ({ maxRegisters: null, refused: [] }), set: () => {} };
-  const poller = new MeterPoller({ meter, link: tap, clock: systemClock, log: silentLog, learned });
+  const poller = new MeterPoller({ meter, link: tap, clock: systemClock, log: silentLog, learned: forgetfulPlans });
   const signal = new AbortController().signal;
   const { poll } = await poller.poll({
     slot: systemClock.now(),

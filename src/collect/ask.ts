@@ -75,7 +75,9 @@ export class Asker {
       const { failure } = outcome;
       if (failure.kind === 'timeout' && remainingMs < meter.timeoutMs) return this.#cutBy('deadline');
       const hasTime = clock.monotonic() + meter.retryWaitMs < deadline;
-      if (tries >= this.#retries || !hasTime || !worthRetrying(failure)) {
+      // Busy is an answer: waiting for a meter that is known to be there is never spared.
+      const retries = failure.kind === 'exception' && isBusy(failure.exceptionCode) ? meter.retries : this.#retries;
+      if (tries >= retries || !hasTime || !worthRetrying(failure)) {
         // A connection that keeps breaking would cost every further request its retries too.
         if (failure.kind !== 'exception') this.#retries = 0;
         return outcome;

@@ -55,7 +55,10 @@ class Explorer {
     this.#maxRegisters = given.learned.maxRegisters;
   }
 
+  /** The same object as before where nothing was found. */
   get learned(): Learned {
+    if (this.#culprits.length === 0 && this.#maxRegisters === this.#given.learned.maxRegisters)
+      return this.#given.learned;
     const found = this.#culprits.flatMap((culprit) => this.#unaccepted(culprit));
     return { maxRegisters: this.#maxRegisters, refused: [...this.#given.learned.refused, ...found] };
   }
@@ -65,7 +68,10 @@ class Explorer {
   }
 
   async run(): Promise<boolean> {
-    for (const block of this.#given.refused) await this.#dissect(block);
+    for (const block of this.#given.refused) {
+      // Asked twice, since a refusal may pass: what is concluded from one keeps for a while.
+      if ((await this.#ask(block)) === 'refused') await this.#dissect(block);
+    }
     while (!this.#over) {
       const plan = planBlocks(this.#given.metrics, { ...this.#given.limits, learned: this.learned });
       const unsure = plan.blocks.find((block) => !this.#isAccepted(block));

@@ -8,18 +8,13 @@ import type { Log } from '../log.js';
 import type { Meter } from '../meter.js';
 import type { ModbusFailure } from '../modbus/failure.js';
 import type { Link } from '../modbus/reader.js';
-import type { Learned, Plan, Span } from '../plan/block.js';
-import { planBlocks } from '../plan/blocks.js';
+import type { Learned, Plan } from '../plan/block.js';
+import { blockToRetry, planBlocks } from '../plan/blocks.js';
+import type { LearnedPlans } from '../plan/learned.js';
 import type { MissingReason, Poll } from '../reading.js';
 import { Asker } from './ask.js';
 import { explore } from './explore.js';
 import { Pass } from './pass.js';
-
-/** What meters were found to refuse, kept across restarts. `plan/learned.ts` keeps it in a file. */
-export interface LearnedPlans {
-  get(meter: Meter): Learned;
-  set(meter: Meter, learned: Learned): void;
-}
 
 export interface PollerInit {
   readonly meter: Meter;
@@ -49,13 +44,6 @@ export interface PollResult {
   /** Of the newest answered request; null: none. */
   readonly roundTripMs: number | null;
   /** The first failure, if any. */
-  readonly failure: ModbusFailure | null;
-}
-
-export interface ProbeResult {
-  readonly answered: boolean;
-  readonly cut: boolean;
-  readonly roundTripMs: number | null;
   readonly failure: ModbusFailure | null;
 }
 
@@ -91,6 +79,7 @@ export class MeterPoller {
     const pass = new Pass({ meter: this.meter, decoder: this.#decoder, asker });
     await pass.read(this.#plan);
     if (pass.refused.length > 0 && clock.monotonic() >= this.#exploreAt) await this.#explore(pass);
+    else if (pass.stop === null) await this.#retryRefusal(asker);
     this.#decoder.finish(pass);
     const { values, missing, failure } = pass;
     const poll: Poll = {
@@ -106,20 +95,12 @@ export class MeterPoller {
     return { poll, answered: asker.answered, cut: asker.cut, roundTripMs: asker.roundTripMs, failure };
   }
 
-  /** One cheap request, tried once, to see whether the unit answers. Never rejects. */
-  async probe(request: Pick<PollRequest, 'deadline' | 'signal'>): Promise<ProbeResult> {
-    const asker = this.#asker(request, 0);
-    const asked = await asker.ask(this.#cheapest());
-    const failure = asked.kind === 'failed' ? asked.failure : null;
-    return { answered: asker.answered, cut: asker.cut, roundTripMs: asker.roundTripMs, failure };
-  }
-
   async #explore(pass: Pass): Promise<void> {
     const { clock, learned: plans, log } = this.#init;
     const before = plans.get(this.meter);
     const { learned, settled } = await explore({
       metrics: this.meter.metrics,
-      limits: this.meter,
+      limits: this.#limits,
       learned: before,
       refused: pass.refused,
       accepted: pass.accepted,
@@ -141,22 +122,40 @@ export class MeterPoller {
     }
   }
 
+  /** At most one per poll. A request that ends in silence counts as refused too: it must not be asked every time. */
+  async #retryRefusal(asker: Asker): Promise<void> {
+    const { learned: plans, log } = this.#init;
+    const refusal = plans.due(this.meter);
+    if (refusal === null) return;
+    const learned = plans.get(this.meter);
+    const block = blockToRetry(this.meter.metrics, { ...this.#limits, learned }, refusal);
+    const asked = block === null ? null : await asker.ask(block);
+    if (asked?.kind !== 'answer') return plans.stillRefused(this.meter, refusal);
+    const { span } = refusal;
+    this.#adopt({
+      maxRegisters: span === null ? null : learned.maxRegisters,
+      refused: learned.refused.filter((other) => other !== span),
+    });
+    log.info('the meter takes what it refused before', { meter: this.meter.name, ...refusal });
+  }
+
+  #adopt(learned: Learned): void {
+    this.#init.learned.set(this.meter, learned);
+    this.#plan = this.#planFor(this.#init.learned.get(this.meter));
+  }
+
   #planFor(learned: Learned): Plan {
-    const { metrics, maxRegisters, maxGap } = this.meter;
-    return planBlocks(metrics, { maxRegisters, maxGap, learned });
+    return planBlocks(this.meter.metrics, { ...this.#limits, learned });
+  }
+
+  get #limits() {
+    const { maxRegisters, maxGap } = this.meter;
+    return { maxRegisters, maxGap };
   }
 
   #asker({ deadline, signal }: Pick<PollRequest, 'deadline' | 'signal'>, retries: number): Asker {
     const { link, clock } = this.#init;
     return new Asker({ meter: this.meter, link, clock, deadline, signal, retries });
-  }
-
-  /** The smallest block; where every metric was refused before, the first one's registers: a refusal is an answer. */
-  #cheapest(): Span {
-    const [first, ...others] = this.#plan.blocks;
-    if (first !== undefined) return others.reduce((least, block) => (block.count < least.count ? block : least), first);
-    const [metric] = this.meter.metrics;
-    return { function: metric?.function ?? 'holding', start: metric?.address ?? 0, count: metric?.size ?? 1 };
   }
 }
 

@@ -22,6 +22,18 @@ export interface Learned {
   readonly refused: readonly Span[];
 }
 
+/** One thing a meter refuses: requests that touch a span, or (span null) those of more registers than `maxRegisters`. */
+export interface Refusal {
+  readonly span: Span | null;
+  readonly maxRegisters: number | null;
+  /** When it was first seen, ms UTC. */
+  readonly since: number;
+  /** Asked again at, ms UTC. */
+  readonly retryAt: number;
+  /** How often it was asked again, and refused. */
+  readonly retries: number;
+}
+
 export interface Plan {
   readonly blocks: readonly Block[];
   /** Metrics that lie in a refused span: not asked for, missing as `refused before`. */

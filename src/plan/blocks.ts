@@ -7,7 +7,7 @@
 
 import { isBitTable, protocolLimit } from '../codec/words.js';
 import type { Metric, RegisterFunction } from '../meter.js';
-import type { Block, Learned, Plan, Span } from './block.js';
+import type { Block, Learned, Plan, Refusal, Span } from './block.js';
 
 export interface PlanLimits {
   /** Most registers in one request; a request for bits takes 16 for each. */
@@ -39,6 +39,29 @@ export function maxCountOf(table: RegisterFunction, limits: PlanLimits): number 
     ? limits.maxRegisters * 16
     : Math.min(limits.maxRegisters, limits.learned?.maxRegisters ?? limits.maxRegisters);
   return Math.min(perRequest, protocolLimit(table));
+}
+
+/**
+ * The request that tells whether a refusal still holds: a block of the plan without it that it would forbid. null: no such
+ * block, so it makes no difference to this meter.
+ */
+export function blockToRetry(
+  metrics: readonly Metric[],
+  limits: PlanLimits,
+  { span, maxRegisters }: Refusal,
+): Block | null {
+  const { maxRegisters: most = null, refused = [] } = limits.learned ?? {};
+  const learned: Learned =
+    span === null
+      ? { maxRegisters: null, refused }
+      : { maxRegisters: most, refused: refused.filter((other) => other !== span) };
+  const { blocks } = planBlocks(metrics, { ...limits, learned });
+  const forbidden = blocks.filter((block) =>
+    span === null
+      ? !isBitTable(block.function) && block.count > (maxRegisters ?? block.count)
+      : block.function === span.function && touches(block, span),
+  );
+  return forbidden[0] ?? null;
 }
 
 /** Metrics with the same registers. */

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { systemClock } from '../../src/clock.js';
 import { encodeMetric } from '../../src/codec/encode.js';
@@ -7,6 +10,7 @@ import { silentLog } from '../../src/log.js';
 import type { Meter, Metric } from '../../src/meter.js';
 import { openLinkPool } from '../../src/modbus/pool.js';
 import type { Learned } from '../../src/plan/block.js';
+import { openLearnedPlans } from '../../src/plan/learned.js';
 import { countReasons, type Poll } from '../../src/reading.js';
 import { type MeterServer, startMeterServer } from '../../src/simulate/meter-server.js';
 import { RegisterImage } from '../../src/simulate/register-image.js';
@@ -20,10 +24,12 @@ const floats = (count: number, from = 0): Metric[] =>
 interface Rig {
   readonly server: MeterServer;
   readonly poller: MeterPoller;
-  readonly learned: Map<string, Learned>;
+  known(): Learned;
   poll(request?: { inMs?: number; signal?: AbortSignal; retries?: number }): ReturnType<MeterPoller['poll']>;
   /** A new process, as it were: only what was learned is kept. */
-  restart(): Rig;
+  restart(): Promise<Rig>;
+  /** Sets the wall clock forward. */
+  later(ms: number): void;
 }
 
 /** A meter of unit 1 on a real server that holds the value 1.5 × address in every metric; unit 2 does not exist. */
@@ -37,18 +43,26 @@ async function rig(t: TestContext, given: Partial<Meter> & { image?: RegisterIma
     await server.close();
   });
   const { host, port } = server;
+  const shiftMs = { value: 0 };
   const subject = meter({ host, port, metrics, timeoutMs: 100, retries: 0, retryWaitMs: 1, ...settings });
-  const learned = new Map<string, Learned>();
-  const plans = {
-    get: ({ name }: Meter) => learned.get(name) ?? { maxRegisters: null, refused: [] },
-    set: ({ name }: Meter, found: Learned) => void learned.set(name, found),
-  };
-  const build = (): Rig => {
+  const folder = mkdtempSync(join(tmpdir(), 'emdc-poll-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const clock = { ...systemClock, now: () => Date.now() + shiftMs.value };
+  const open = () => openLearnedPlans({ file: join(folder, 'learned.json'), clock, log: silentLog });
+  const build = async (): Promise<Rig> => {
+    const learned = await open();
     const link = pool.link(subject);
-    const poller = new MeterPoller({ meter: subject, link, clock: systemClock, log: silentLog, learned: plans });
+    const poller = new MeterPoller({ meter: subject, link, clock, log: silentLog, learned });
     const poll: Rig['poll'] = ({ inMs = 10_000, signal = new AbortController().signal, ...rest } = {}) =>
       poller.poll({ slot: 1000, deadline: systemClock.monotonic() + inMs, signal, ...rest });
-    return { server, poller, learned, poll, restart: build };
+    const restart = async () => {
+      await learned.flush();
+      return build();
+    };
+    const later = (ms: number) => {
+      shiftMs.value += ms;
+    };
+    return { server, poller, known: () => learned.get(subject), poll, restart, later };
   };
   return build();
 }
@@ -86,15 +100,50 @@ test('three unsupported registers in a meter that takes 40: all readable at once
   assertRight(found.poll, metrics);
   assert.deepEqual(reasons(found.poll), { 'exception 2': 3 });
   assert.match(found.poll.error ?? '', /exception 3/);
-  const known = first.learned.get('Site/meter');
-  assert.equal(known?.maxRegisters, 40);
-  for (const later of [first, first.restart()]) {
+  assert.equal(first.known().maxRegisters, 40);
+  for (const later of [first, await first.restart()]) {
     const { poll: next } = await later.poll();
     assert.deepEqual(reasons(next), { 'refused before': 3 });
     assert.equal(next.error, null);
     assert.equal(next.requests, later.poller.plan.blocks.length);
     assertRight(next, metrics);
   }
+});
+
+test('what was refused is asked again after a while, one thing in a poll, and read when the meter takes it', async (t) => {
+  const metrics = floats(30);
+  const image = new RegisterImage({ maxRegisters: 40 });
+  const site = await rig(t, { metrics, image });
+  image.remove('holding', 12, 2);
+  await site.poll();
+  assert.deepEqual(site.known(), { maxRegisters: 40, refused: [{ function: 'holding', start: 12, count: 2 }] });
+  const planned = site.poller.plan.blocks.length;
+
+  site.later(11 * 60_000);
+  const inVain = await site.poll();
+  assert.equal(inVain.poll.requests, planned + 1);
+  assert.equal(inVain.poll.error, null);
+  assert.equal((await site.poll()).poll.requests, planned + 1);
+  assert.equal((await site.poll()).poll.requests, planned);
+
+  image.set('holding', 12, encodeMetric(metrics[6] as Metric, 18));
+  site.later(41 * 60_000);
+  await site.poll();
+  const mended = await site.poll();
+  assert.equal(readable(mended.poll), 30);
+  assertRight(mended.poll, metrics);
+  assert.deepEqual(site.known(), { maxRegisters: 40, refused: [] });
+  assert.equal((await (await site.restart()).poll()).poll.missing.size, 0);
+});
+
+test('a refusal that passes costs no reading and teaches nothing', async (t) => {
+  const metrics = floats(40);
+  const { poll, server, known } = await rig(t, { metrics });
+  let turn = 0;
+  await server.setFault('exception:4', { rate: 0.5, random: () => (turn++ === 0 ? 0 : 1) });
+  const { poll: read } = await poll();
+  assert.equal(read.missing.size, 0);
+  assert.deepEqual(known(), { maxRegisters: null, refused: [] });
 });
 
 test('a silent unit costs one request and its retries; the rest of it is skipped', async (t) => {
@@ -144,13 +193,13 @@ test('busy waits and tries again', async (t) => {
 
 test('a meter that refuses everything is alive, loses nothing that it answers later, and nothing is learned', async (t) => {
   const metrics = floats(40);
-  const { poll, server, learned } = await rig(t, { metrics });
+  const { poll, server, known } = await rig(t, { metrics });
   await server.setFault('exception:4');
   const first = await poll();
   assert.deepEqual(reasons(first.poll), { 'exception 4': 40 });
   assert.equal(first.answered, true);
   assert.equal((await poll()).poll.requests, 1);
-  assert.equal(learned.size, 0);
+  assert.deepEqual(known(), { maxRegisters: null, refused: [] });
   await server.setFault(null);
   assert.equal(readable((await poll()).poll), 40);
 });
@@ -193,18 +242,6 @@ test('stopping the collector ends a request under way', async (t) => {
   const { poll: stopped, cut } = await pending;
   assert.deepEqual(reasons(stopped), { shutdown: 4 });
   assert.equal(cut, true);
-});
-
-test('a probe is the smallest block, asked once', async (t) => {
-  const { poller, server } = await rig(t, { metrics: [...floats(20), ...floats(1, 500)], retries: 3 });
-  const probe = () =>
-    poller.probe({ deadline: systemClock.monotonic() + 10_000, signal: new AbortController().signal });
-  assert.deepEqual([(await probe()).answered, server.requests.at(-1)?.start], [true, 500]);
-  await server.setFault('exception:2');
-  assert.equal((await probe()).answered, true);
-  await server.setFault('silent');
-  const silent = await probe();
-  assert.deepEqual([silent.answered, silent.failure?.kind, server.requestCount], [false, 'timeout', 3]);
 });
 
 test('a meter that was not asked has a reason for every metric', () => {

@@ -1,4 +1,5 @@
-// Makes the shipped workbooks from the readable sources beside them: `npm run maps`. A test holds the two equal.
+// Makes the shipped workbooks and the tables of README.md from the readable sources beside them: `npm run maps`. A test
+// holds them equal.
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -10,6 +11,7 @@ import { type ColumnKey, columnKeys, columns } from '../src/register-map/columns
 import type { MeterSheet } from '../src/register-map/meter-sheet.js';
 import { meterSheetOf, metricsSheet, notesSheet } from '../src/register-map/template.js';
 import { composeWorkbook, parseWorkbook } from '../src/register-map/workbook.js';
+import { describeColumns, describeRules, describeSettings } from './dictionary.js';
 
 /** One file of `source/`. */
 export interface MapSource {
@@ -63,6 +65,29 @@ export function buildMap(source: MapSource): Buffer {
   ]);
 }
 
+export const readmeFile = join(mapsFolder, 'README.md');
+
+/** The README with its tables written anew, between `<!-- name -->` and `<!-- end -->`. */
+export function buildReadme(readme: string): string {
+  const tables = { maps: describeMaps, columns: describeColumns, settings: describeSettings, rules: describeRules };
+  return Object.entries(tables).reduce(
+    (text, [name, describe]) =>
+      text.replace(
+        new RegExp(`(<!-- ${name} -->\\n)[\\s\\S]*?(<!-- end -->)`),
+        (_, start: string, end: string) => `${start}${describe()}\n${end}`,
+      ),
+    readme,
+  );
+}
+
+function describeMaps(): string {
+  const rows = mapNames().map((name) => {
+    const { meter, sure, metrics } = readSource(name);
+    return `| \`${name}\` | ${meter} | ${metrics.trim().split('\n').length - 1} | ${sure} |`;
+  });
+  return ['| Map | Meter | Metrics | How sure |', '|---|---|---|---|', ...rows].join('\n');
+}
+
 const numeric: readonly ColumnKey[] = ['address', 'size', 'scale', 'offset'];
 
 function typed(key: ColumnKey, value: unknown): string | number | null {
@@ -72,4 +97,5 @@ function typed(key: ColumnKey, value: unknown): string | number | null {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   for (const name of mapNames()) writeFileSync(join(mapsFolder, `${name}.xlsx`), buildMap(readSource(name)));
+  writeFileSync(readmeFile, buildReadme(readFileSync(readmeFile, 'utf8')));
 }

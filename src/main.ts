@@ -46,6 +46,11 @@ const commands: readonly Entry[] = [
     summary: 'meters that are not there, from register maps, with faults if wanted',
     load: async () => (await import('./cli/simulate.js')).simulateCommand(),
   },
+  {
+    name: 'map',
+    summary: 'start a new register map',
+    load: async () => (await import('./cli/map.js')).mapCommand(),
+  },
 ];
 
 /** Loads the commands whose names occur among `args`; the others are known by their summary alone. */

@@ -1,11 +1,13 @@
-// `emdc check`: what is wrong with a register map or a configuration, and how the meters would be read. Reads files only.
+// `emdc check`: what is wrong with a register map or a configuration, and how the meters would be read. Reads files only,
+// but for the corrected copy that `--fix` writes.
 
 import { extname } from 'node:path';
 import process from 'node:process';
 import { Command } from 'commander';
 import { formatProblem, InvalidInput, type Problem } from '../errors.js';
 import type { Metric } from '../meter.js';
-import { type PlanLimits, planBlocks } from '../plan/blocks.js';
+import { planBlocks } from '../plan/blocks.js';
+import { describePlan, type PlanSummary, summarizePlan } from '../plan/explain.js';
 import { loadFrom, withConfigOptions } from './config-options.js';
 import { done, usage } from './exit.js';
 import { counted } from './table.js';
@@ -13,20 +15,23 @@ import { counted } from './table.js';
 interface CheckOptions {
   readonly worksheet?: string;
   readonly json?: true;
+  readonly fix?: true;
 }
 
-interface PlanSummary {
+interface NamedPlan extends PlanSummary {
   /** Meter or map. */
   readonly name: string;
-  readonly metrics: number;
-  readonly requests: number;
-  readonly registers: number;
 }
 
 interface Checked {
   readonly problems: readonly Problem[];
-  readonly plans: readonly PlanSummary[];
+  readonly plans: readonly NamedPlan[];
+  /** The corrected copy that `--fix` has written; `problems` and `plans` are then those of the copy. */
+  readonly fixed?: { readonly file: string | null; readonly problems: number };
 }
+
+/** Of the configuration's keys, where nobody says anything else. */
+const DEFAULTS = { maxRegisters: 125, maxGap: 32, pauseMs: 0 };
 
 export const checkCommand = (): Command =>
   withConfigOptions(new Command('check'))
@@ -35,49 +40,61 @@ export const checkCommand = (): Command =>
     )
     .argument('[file]', 'a register map or a configuration file')
     .option('--json', 'problems and plans as JSON')
+    .option('--fix', 'write a corrected copy of the map, NAME.fixed.xlsx, where the mending is mechanical')
     .action(async (file: string | undefined, options: CheckOptions, command: Command) => {
-      const checked = await check(file, options, command);
+      const isMap = file !== undefined && !/^\.ya?ml$/.test(extname(file).toLowerCase());
+      if (options.fix && !isMap) command.error('error: --fix takes a register map', { exitCode: usage });
+      const checked = isMap ? await checkMap(file, options) : await checkConfig(file, command);
       const failed = checked.problems.some((problem) => problem.severity === 'error');
-      process.stdout.write(options.json ? `${JSON.stringify(checked, null, 2)}\n` : textOf(checked));
+      process.stdout.write(options.json ? `${JSON.stringify(checked, null, 2)}\n` : textOf(checked, isMap));
       process.exitCode = failed ? usage : done;
     });
 
-async function check(file: string | undefined, options: CheckOptions, command: Command): Promise<Checked> {
-  if (file !== undefined && !/^\.ya?ml$/.test(extname(file).toLowerCase())) {
-    const { checkRegisterMap } = await import('../register-map/load.js');
-    const { map, problems } = checkRegisterMap(
-      file,
-      options.worksheet === undefined ? {} : { worksheet: options.worksheet },
-    );
-    const limits = { maxRegisters: map?.limits.maxRegisters ?? 125, maxGap: map?.limits.maxGap ?? 32 };
-    return { problems, plans: map ? [summary(map.name, map.metrics, limits)] : [] };
+async function checkMap(file: string, { worksheet, fix }: CheckOptions): Promise<Checked> {
+  const { checkRegisterMap } = await import('../register-map/load.js');
+  const options = worksheet === undefined ? {} : { worksheet };
+  if (fix) {
+    const { fixMap } = await import('../register-map/fix.js');
+    const fixed = fixMap(file, options);
+    const left = await checkMap(fixed.file ?? file, worksheet === undefined ? {} : { worksheet });
+    return { ...left, fixed: { file: fixed.file, problems: fixed.fixed } };
   }
+  const { map, problems } = checkRegisterMap(file, options);
+  const limits = {
+    maxRegisters: map?.limits.maxRegisters ?? DEFAULTS.maxRegisters,
+    maxGap: map?.limits.maxGap ?? DEFAULTS.maxGap,
+    pauseMs: map?.limits.pauseMs ?? DEFAULTS.pauseMs,
+  };
+  return { problems, plans: map ? [planOf(map.name, map.metrics, limits)] : [] };
+}
+
+async function checkConfig(file: string | undefined, command: Command): Promise<Checked> {
   try {
     const { config, warnings } = await loadFrom(command, file === undefined ? {} : { file });
-    return { problems: warnings, plans: config.meters.map((meter) => summary(meter.name, meter.metrics, meter)) };
+    return { problems: warnings, plans: config.meters.map((meter) => planOf(meter.name, meter.metrics, meter)) };
   } catch (error) {
     if (error instanceof InvalidInput) return { problems: error.problems, plans: [] };
     throw error;
   }
 }
 
-function summary(
-  name: string,
-  metrics: readonly Metric[],
-  limits: Pick<PlanLimits, 'maxRegisters' | 'maxGap'>,
-): PlanSummary {
-  const { blocks } = planBlocks(metrics, limits);
-  const registers = blocks.reduce((sum, block) => sum + block.count, 0);
-  return { name, metrics: metrics.length, requests: blocks.length, registers };
-}
+const planOf = (name: string, metrics: readonly Metric[], limits: typeof DEFAULTS): NamedPlan => ({
+  name,
+  ...summarizePlan(planBlocks(metrics, limits), metrics, limits.pauseMs),
+});
 
-function textOf({ problems, plans }: Checked): string {
-  const lines = problems.map((problem) => `${problem.severity}: ${formatProblem(problem)}`);
-  for (const { name, metrics, requests, registers } of plans) {
-    lines.push(
-      `${name}: ${counted(metrics, 'metric')} → ${counted(requests, 'request')}, ${counted(registers, 'register')}`,
-    );
+function textOf({ problems, plans, fixed }: Checked, isMap: boolean): string {
+  const lines = problems.map((problem) => {
+    const mending = 'fix' in problem && problem.fix !== null ? ' (--fix does it)' : '';
+    return `${problem.severity} ${problem.rule}: ${formatProblem(problem)}${mending}`;
+  });
+  // A site's meters are a line each; a map's plan is shown request by request.
+  for (const plan of plans) {
+    const [first = '', ...rest] = describePlan(plan).split('\n');
+    lines.push(`${plan.name}: ${first}`, ...(isMap ? rest.map((line) => `  ${line}`) : []));
   }
+  if (fixed?.file) lines.push(`${fixed.file} written: ${counted(fixed.problems, 'problem')} mended, the rest is above`);
+  if (fixed && fixed.file === null) lines.push('nothing to mend mechanically, nothing written');
   const errors = problems.filter((problem) => problem.severity === 'error').length;
   lines.push(`${counted(errors, 'error')}, ${counted(problems.length - errors, 'warning')}`);
   return `${lines.join('\n')}\n`;

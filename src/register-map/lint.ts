@@ -59,7 +59,7 @@ export function lintSheet(context: RowContext): void {
 }
 
 export function lintMetrics(rows: readonly MetricRow[], context: RowContext): void {
-  const { places, problems, settings } = context;
+  const { places, problems, settings, textIsNormal } = context;
   const ref = (row: MetricRow, key: ColumnKey): string => cellRef(row.row, places.get(key) ?? 0);
   for (const row of rows) {
     const { scale, address, size } = row.metric;
@@ -72,7 +72,7 @@ export function lintMetrics(rows: readonly MetricRow[], context: RowContext): vo
       problems.add('address-in-40001-notation', {
         cell: ref(row, 'address'),
         value: address,
-        expected: `looks like a printed register number, which would be address ${printed.address}: write that, or say in the sheet Meter what to add to the addresses: Base Address ${printed.address - address}; 0 if they are as they should be`,
+        expected: notationHint(printed.address, address, textIsNormal),
       });
     }
     if (settings.maxRegisters !== null && size > settings.maxRegisters) {
@@ -82,6 +82,13 @@ export function lintMetrics(rows: readonly MetricRow[], context: RowContext): vo
   }
   lintExponents(rows, context);
   lintSharedRegisters(rows, context);
+}
+
+function notationHint(likely: number, written: number, isCsv: boolean): string {
+  const hint = `looks like a printed register number, which would be address ${likely}`;
+  return isCsv
+    ? `${hint}: if so, write that`
+    : `${hint}: write that, or say in the sheet Meter what to add to the addresses: Base Address ${likely - written}; 0 if they are as they should be`;
 }
 
 /** By the name cells, not the metrics: a row with other mistakes has a name, too. */

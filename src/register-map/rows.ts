@@ -7,7 +7,7 @@ import { fromSixDigits } from './addresses.js';
 import { isTakeable, toNumber } from './cells.js';
 import { functionWords, orderWords, sideWords, toChoice, toKind, toNotAvailable } from './choices.js';
 import { type ColumnKey, type ColumnPlaces, columns } from './columns.js';
-import { dataTypeNames, findDataType } from './data-types.js';
+import { dataTypeNames, dataTypes, findDataType } from './data-types.js';
 import type { MeterSheet } from './meter-sheet.js';
 import type { Problems } from './problem.js';
 import { type Cell, cellRef, type Sheet } from './workbook.js';
@@ -94,7 +94,7 @@ class RowReader {
     return {
       name,
       description: this.#text('description'),
-      unit: this.#text('unit'),
+      unit: this.#unit(),
       dataType,
       kind,
       function: fn,
@@ -139,6 +139,15 @@ class RowReader {
   #text(key: ColumnKey): string {
     const cell = this.#optional(key);
     return cell === undefined ? '' : String(cell.value);
+  }
+
+  #unit(): string {
+    const unit = this.#text('unit');
+    if (unit !== '' && Number.isFinite(Number(unit))) {
+      const expected = 'expected a unit such as kWh, not a number: are two columns mixed up?';
+      this.#problems.add('suspicious-unit', { cell: this.#ref('unit'), value: unit, expected });
+    }
+    return unit;
   }
 
   #number(key: ColumnKey, whole: boolean, what: string, fallback?: number): number | undefined {
@@ -222,16 +231,16 @@ class RowReader {
     return false;
   }
 
+  /** Not mended by itself: the size may be right and the type wrong, with plausible numbers either way. */
   #sizeFits(size: number, type: DataType): boolean {
     const sizes = sizesOf(type);
     if (sizes.includes(size)) return true;
-    const only = sizes.length === 1 ? sizes[0] : undefined;
-    const cell = this.#ref('size');
+    const takes = sizes.length === 1 ? `${sizes[0]}` : `${sizes[0]} to ${sizes.at(-1)}`;
+    const others = dataTypes.filter((other) => !/^BIT\d|BOOL/.test(other) && sizesOf(other).includes(size));
     this.#problems.add('size-and-type-disagree', {
-      cell,
+      cell: this.#ref('size'),
       value: size,
-      expected: `${type} takes ${only ?? `${sizes[0]} to ${sizes.at(-1)}`} register${only === 1 ? '' : 's'}`,
-      ...(only === undefined ? {} : { fix: { type: 'set', cell, value: only } }),
+      expected: `${type} takes ${takes}${others.length === 0 ? '' : `; ${size} is for ${others.join(', ')}`}`,
     });
     return false;
   }

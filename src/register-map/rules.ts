@@ -53,7 +53,7 @@ export const rules = {
   'address-in-40001-notation': warning(
     'An address looks like a printed register number, not a zero-based wire address.',
   ),
-  'size-and-type-disagree': fixable(error('The size is not that of the data type.')),
+  'size-and-type-disagree': error('The size is not that of the data type.'),
   'same-address': warning('Two metrics read the same register: often a copy-paste error.'),
   overlap: warning('Two metrics share some of their registers.'),
   'exceeds-limits': error('A metric is larger than the largest request that the Meter sheet allows.'),
@@ -63,6 +63,7 @@ export const rules = {
   'other-name-for-data-type': fixable(error('The data type is known by another name.')),
   'type-and-function-disagree': error('Coils and discrete inputs hold single bits (BOOL), registers everything else.'),
   'unknown-choice': error('The cell holds none of the values that its column knows.'),
+  'suspicious-unit': warning('A unit is a number: two columns may be mixed up.'),
   'scale-zero': warning('A scale of 0 makes every reading 0.'),
   'bad-kind': error('The kind is neither gauge nor counter, or its range is not a number above 0.'),
   'bad-not-available': error('A value for "not available" is not a raw code of the width of the data type.'),

@@ -6,7 +6,7 @@ import { type ColumnKey, columnKeys, columns } from './columns.js';
 import { dataTypes } from './data-types.js';
 import { type MeterSheet, meterSettings, meterSheetName } from './meter-sheet.js';
 import type { ChoiceList } from './sheet-xml.js';
-import { cellRef, columnLetter, type NewSheet } from './workbook.js';
+import { cellRef, columnLetter, composeWorkbook, type NewSheet } from './workbook.js';
 
 type CellValue = string | number | null;
 
@@ -58,5 +58,24 @@ export function notesSheet(rows: readonly (readonly [string, string])[]): NewShe
   return { name: 'Notes', rows: [['About', 'Note'], ...rows], widths: [12, 120] };
 }
 
-/** What a sheet that people fill in from nothing offers: every column. */
-export const allColumns: readonly ColumnKey[] = columnKeys;
+/** The workbook that `emdc map new` writes: every column, no metric yet. */
+export const newMap = (): Buffer =>
+  composeWorkbook([
+    metricsSheet(columnKeys, []),
+    meterSheetOf({}),
+    notesSheet([
+      ['Meter', ''],
+      ['How sure', ''],
+      ['Source', ''],
+      [
+        'How to',
+        'Fill in the sheet Metrics, a row for each metric. The notes on its headers say what the columns mean.',
+      ],
+      [
+        'How to',
+        'Columns that you leave empty have sensible defaults, but for the first six. Columns that you do not need can go.',
+      ],
+      ['How to', 'Registers counted from 1 or from 40001 in your list? Say so in the sheet Meter, as Base Address.'],
+      ['How to', 'Then: emdc check FILE; emdc read --host … --map FILE; emdc commission --host … --map FILE'],
+    ]),
+  ]);

@@ -118,7 +118,7 @@ describe('loading a .csv map', () => {
   it('takes an address such as 44631 for what it says, and names the likely one', () => {
     const { map, problems } = loadRegisterMap(csv(`${header}\nA,,44631,2,1,FLOAT32\n`));
     assert.equal(map.metrics[0]?.address, 44631);
-    assert.match(problems.map(formatProblem).join(), /C2 · "44631" · .*address 4630: .*Base Address -40001/);
+    assert.match(problems.map(formatProblem).join(), /C2 · "44631" · .*address 4630: if so, write that/);
   });
 });
 

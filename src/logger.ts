@@ -116,7 +116,8 @@ interface Entry {
 
 function lineOf(style: Style, { level, message, fields }: Entry): string {
   const time = new Date().toISOString();
-  if (style === 'json') return JSON.stringify({ ...fields, time, level, message });
+  const always = { time, level, message };
+  if (style === 'json') return JSON.stringify({ ...always, ...fields, ...always });
   const text = `${message}${fieldsText(fields)}`;
   switch (style) {
     case 'journal':

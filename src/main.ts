@@ -51,6 +51,11 @@ const commands: readonly Entry[] = [
     summary: 'start a new register map',
     load: async () => (await import('./cli/map.js')).mapCommand(),
   },
+  {
+    name: 'migrate',
+    summary: "bring the database's tables up to date",
+    load: async () => (await import('./cli/migrate.js')).migrateCommand(),
+  },
 ];
 
 /** Loads the commands whose names occur among `args`; the others are known by their summary alone. */

@@ -1,6 +1,66 @@
-// `emdc run`: the daemon, until a signal stops it.
+// `emdc run`: the daemon, until a signal stops it. SIGHUP reads configuration and maps again.
 
+import process from 'node:process';
 import { Command } from 'commander';
+import type { Config } from '../config/config.js';
+import { startDaemon } from '../daemon.js';
+import { EmdcError, formatProblem, messageOf } from '../errors.js';
+import type { Log } from '../log.js';
+import { createLogger, type Logger } from '../logger.js';
+import { loadFrom, withConfigOptions } from './config-options.js';
+import { done, failed } from './exit.js';
+import { untilStopped } from './signals.js';
 
 export const runCommand = (): Command =>
-  new Command('run').description('Reads the meters on their schedule, records what they say and serves HTTP.');
+  withConfigOptions(new Command('run'))
+    .description(
+      'Reads the meters on their schedule, records what they say and serves HTTP, until SIGTERM or SIGINT. SIGHUP reads configuration and register maps again.',
+    )
+    .action(async (_options: unknown, command: Command) => {
+      const { config, warnings } = await loadFrom(command);
+      const logger = loggerFor(config);
+      for (const warning of warnings) logger.log.warn(`configuration: ${formatProblem(warning)}`);
+      process.exitCode = await runDaemon(config, logger, () => loadFrom(command));
+      await logger.close();
+      // Whatever still holds the process open after an orderly stop must not keep it from ending.
+      setTimeout(() => process.exit(), 1000).unref();
+    });
+
+export function loggerFor(config: Config): Logger {
+  const secrets = [config.http.token, passwordOf(config.database.url)].filter((secret) => secret !== '');
+  return createLogger({ ...config.log, secrets });
+}
+
+function passwordOf(url: string): string {
+  return URL.canParse(url) ? decodeURIComponent(new URL(url).password) : '';
+}
+
+async function runDaemon(config: Config, { log, close }: Logger, reload: () => ReturnType<typeof loadFrom>) {
+  // A state that nobody foresaw is not one to go on collecting in: whoever supervises the process starts it anew.
+  process.on('uncaughtException', async (error) => {
+    log.error(`unexpected: ${messageOf(error)}`, { stack: error instanceof Error ? error.stack : undefined });
+    await close();
+    process.exit(failed);
+  });
+  const stopped = untilStopped();
+  process.on('SIGHUP', () => void reloadInto(log, reload));
+  let daemon: Awaited<ReturnType<typeof startDaemon>>;
+  try {
+    daemon = await startDaemon({ config, log });
+  } catch (error) {
+    const { code, hint } = error instanceof EmdcError ? error : { code: 'unexpected', hint: undefined };
+    log.error(`the collector cannot start: ${messageOf(error)}`, { code, hint: hint === '' ? undefined : hint });
+    return failed;
+  }
+  log.info(`stopping on ${await stopped}`);
+  await daemon.stop();
+  return done;
+}
+
+async function reloadInto(log: Log, reload: () => ReturnType<typeof loadFrom>): Promise<void> {
+  try {
+    await reload();
+  } catch (error) {
+    log.error(`the configuration was not taken over, the collector goes on with the old one: ${messageOf(error)}`);
+  }
+}

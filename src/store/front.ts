@@ -4,7 +4,7 @@
 import type { MeterInfo } from '../meter.js';
 import type { Backend } from './backend.js';
 import { toBatch } from './batch.js';
-import type { Dialect, Store } from './store.js';
+import { type Dialect, type Store, StoreFailure } from './store.js';
 
 export class StoreFront implements Store {
   readonly dialect: Dialect;
@@ -21,28 +21,35 @@ export class StoreFront implements Store {
   }
 
   async write(batch: Parameters<Store['write']>[0]): Promise<void> {
+    const backend = this.#open();
     if (batch.polls.length === 0 && batch.gaps.length === 0) return;
     const columns = toBatch(batch, (meter) => this.#keyOf(meter));
     const newMeters = [...this.#unannounced];
-    await this.#backend.write({ ...columns, newMeters });
+    await backend.write({ ...columns, newMeters });
     for (const [key] of newMeters) this.#unannounced.delete(key);
   }
 
   async lastSlots(): Promise<ReadonlyMap<string, number>> {
-    return new Map(await this.#backend.lastSlots());
+    return new Map(await this.#open().lastSlots());
   }
 
-  check(): Promise<void> {
-    return this.#backend.check();
+  async check(): Promise<void> {
+    await this.#open().check();
   }
 
-  maintain(now: number): Promise<boolean> {
-    return this.#backend.maintain(now);
+  async maintain(now: number): Promise<boolean> {
+    return this.#open().maintain(now);
   }
 
   close(): Promise<void> {
     this.#closed ??= this.#backend.close();
     return this.#closed;
+  }
+
+  /** Prisma would connect again. */
+  #open(): Backend {
+    if (this.#closed === null) return this.#backend;
+    throw new StoreFailure({ code: 'store-closed', message: 'the store has been closed', remedy: 'spool' });
   }
 
   #keyOf(meter: MeterInfo): number {

@@ -26,12 +26,37 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       await thread.open();
       return new StoreFront('sqlite', thread);
     }
+    case 'postgres':
+    case 'postgresql': {
+      const { openPostgresql } = await import('./postgresql-open.js');
+      return new StoreFront('postgresql', await openPostgresql({ url: serverUrl(url), retention, log }));
+    }
+    case 'mysql':
+    case 'mariadb': {
+      const { openMysql } = await import('./mysql-open.js');
+      return new StoreFront('mysql', await openMysql({ url: serverUrl(url), retention, log }));
+    }
     default:
       throw new EmdcError({
         code: 'database-url',
         message: `database.url: ${JSON.stringify(redactUrl(url))} is none of file:…, postgresql://…, mysql://…, mariadb://…`,
       });
   }
+}
+
+function serverUrl(url: string): string {
+  let database = '';
+  try {
+    database = new URL(url).pathname.slice(1);
+  } catch {
+    // Told below: the parser's message would repeat the URL, password and all.
+  }
+  if (database !== '') return url;
+  throw new EmdcError({
+    code: 'database-url',
+    message: `database.url: ${JSON.stringify(redactUrl(url))} must read scheme://user:password@host:port/database`,
+    hint: 'Signs such as @ : / ? # in user name or password are written %40 %3A %2F %3F %23.',
+  });
 }
 
 /** The URL without its password, for the log. */

@@ -9,13 +9,15 @@ import { counter, gauge, HOUR_MS, noon, sampleMeter, samplePoll } from '../store
 import type { TestDatabase } from './database.js';
 
 export interface ContractOptions {
+  /** Why the suite cannot run here; false: it can. */
+  readonly skip?: string | false;
   readonly make: () => Promise<TestDatabase>;
   /** SQL for the milliseconds of a time column. */
   readonly ms: (column: string) => string;
 }
 
-export function storeContract(name: string, { make, ms }: ContractOptions): void {
-  describe(`a store on ${name}`, () => {
+export function storeContract(name: string, { make, ms, skip = false }: ContractOptions): void {
+  describe(`a store on ${name}`, { skip }, () => {
     let database: TestDatabase;
     let store: Store;
     const open = () => openStore({ url: database.url, log: silentLog });

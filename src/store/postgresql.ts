@@ -1,0 +1,95 @@
+// SQL of PostgreSQL. A cycle is one statement, and so all or nothing in one round trip.
+
+import type { Db } from './db.js';
+import type { Readings, Rows, Sql } from './sql.js';
+
+const TIME = (column: string) => `to_timestamp(${column} / 1000.0)`;
+
+// Written by the first to come; `polls` returns those that were new, and only they bring their reasons. A row of `stale`
+// that exists is locked, not changed: whoever computes its rollups waits for this write, or this write for him.
+const WRITE = `
+WITH polls AS (
+  INSERT INTO poll (slot, meter_id, read_at, duration_ms, requests, expected, stored, error)
+  SELECT ${TIME('s')}, m, ${TIME('r')}, d, q, e, t, x
+  FROM json_to_recordset($1::json) AS p (m int, s bigint, r bigint, d int, q int, e int, t int, x text)
+  ON CONFLICT DO NOTHING RETURNING slot, meter_id
+), gaps AS (
+  INSERT INTO gap (ts, meter_id, reason, until, slots, readings)
+  SELECT ${TIME('g.s')}, g.m, g.w, ${TIME('g.u')}, g.n, g.c
+  FROM json_to_recordset($2::json) AS g (m int, s bigint, u bigint, w text, n int, c int, r bigint)
+  LEFT JOIN polls p ON p.meter_id = g.m AND p.slot = ${TIME('g.s')}
+  WHERE g.r IS NULL OR p.meter_id IS NOT NULL
+  ON CONFLICT (ts, meter_id, reason) DO UPDATE
+  SET until = excluded.until, slots = excluded.slots, readings = excluded.readings WHERE excluded.until > gap.until
+), buckets AS (
+  INSERT INTO stale (meter_id, bucket)
+  SELECT m, ${TIME('b')} FROM json_to_recordset($3::json) AS s (m int, b bigint)
+  ON CONFLICT (meter_id, bucket) DO UPDATE SET bucket = excluded.bucket WHERE false
+)
+INSERT INTO reading (topic_id, ts, value)
+SELECT topic, ${TIME('slot')}, value
+FROM unnest($4::text::int[], $5::text::float8[], $6::text::float8[]) AS r (topic, slot, value)
+ON CONFLICT DO NOTHING`;
+
+export function postgresqlSql(): Sql {
+  /** Months of this process that have their partition. */
+  const made = new Set<number>();
+  return {
+    dialect: 'postgresql',
+    insertMeters: `
+INSERT INTO meter (name, host, port, unit_id, map)
+SELECT name, host, port, "unitId", map
+FROM json_to_recordset($1::json) AS m (name text, host text, port int, "unitId" int, map text)
+ON CONFLICT DO NOTHING`,
+    insertTopics: `
+INSERT INTO topic (meter_id, metric, name, description, unit, data_type, kind, counter_range)
+SELECT "meterId", metric, name, description, unit, "dataType", kind, "counterRange"
+FROM json_to_recordset($1::json) AS t ("meterId" int, metric text, name text, description text, unit text,
+  "dataType" text, kind text, "counterRange" float8)
+ON CONFLICT DO NOTHING`,
+    lastSlots: `
+SELECT m.name, (extract(epoch FROM greatest(m.last_slot,
+    (SELECT max(p.slot) FROM poll p WHERE p.meter_id = m.id AND p.slot >= coalesce(m.last_slot, '-infinity')),
+    (SELECT max(g.until) - interval '1 millisecond' FROM gap g WHERE g.meter_id = m.id AND g.ts >= coalesce(m.last_slot, '-infinity')))
+  ) * 1000)::bigint AS slot
+FROM meter m`,
+
+    async prepare(db: Db, readings: Readings) {
+      for (const month of monthsOf(readings)) {
+        // A month gone by may have been dropped meanwhile; asking for it again costs little, since it is rarely written.
+        if (made.has(month) && nextMonth(month) > Date.now()) continue;
+        await makePartition(db, month);
+        made.add(month);
+      }
+    },
+
+    write(rows: Rows) {
+      const { topicIds, slots, values } = rows.readings;
+      const list = (column: Int32Array | Float64Array) => `{${column.join(',')}}`;
+      return [[WRITE, rows.polls, rows.gaps ?? '[]', rows.buckets, list(topicIds), list(slots), list(values)]];
+    },
+  };
+}
+
+export async function makePartition(db: Db, month: number): Promise<void> {
+  await db.$executeRawUnsafe('SELECT make_reading_partition($1)', new Date(month));
+}
+
+function monthsOf({ slots }: Readings): Set<number> {
+  const months = new Set<number>();
+  let until = 0;
+  let from = 0;
+  for (const slot of slots) {
+    if (slot >= from && slot < until) continue;
+    const date = new Date(slot);
+    from = Date.UTC(date.getUTCFullYear(), date.getUTCMonth());
+    until = nextMonth(from);
+    months.add(from);
+  }
+  return months;
+}
+
+export function nextMonth(month: number): number {
+  const date = new Date(month);
+  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1);
+}

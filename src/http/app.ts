@@ -40,6 +40,7 @@ export function createApp({ service, token, secure, log, clock, hangUp }: AppOpt
   app.use(openMetrics.observe);
   app.use(headers(secure));
   app.use(limiter());
+  app.use(requireHost);
   app.use(refuseBody);
   endpoint('/ping', 'GET', ping(service));
   endpoint(
@@ -137,6 +138,15 @@ const limiter = () =>
       );
     },
   });
+
+/** RFC 9112, 3.2. */
+function requireHost(request: Request, _response: Response, next: NextFunction): void {
+  if (request.headers.host !== undefined || request.httpVersion === '1.0') {
+    next();
+    return;
+  }
+  next(new HttpProblem({ status: 400, code: 'no-host', message: 'an HTTP/1.1 request names its host' }));
+}
 
 /** No endpoint takes a body: it is refused unread, and what comes of it is thrown away as it comes. */
 function refuseBody(request: Request, _response: Response, next: NextFunction): void {

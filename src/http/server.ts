@@ -50,6 +50,8 @@ export async function startHttpServer({ service, http, log, clock }: HttpServerO
     requestTimeout: 2 * HEADER_TIMEOUT_MS,
     connectionsCheckingInterval: 1_000,
     keepAliveTimeout: 20_000,
+    // The application refuses it with an answer like any other.
+    requireHostHeader: false,
   };
   const server = credentials
     ? createSecureServer(

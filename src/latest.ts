@@ -67,7 +67,10 @@ export class Latest {
     }
   }
 
-  /** Metrics that the poll did not read keep their older value and its time. A poll older than what is known is ignored. */
+  /**
+   * Metrics that the poll did not read keep their older value and its time. The poll that ended last counts, whatever its
+   * slot: after the clock was set back, slots are older than what is known.
+   */
   update(poll: Poll): void {
     const known = this.#meters.get(poll.meter.name);
     if (known?.meter !== poll.meter) return;
@@ -75,7 +78,7 @@ export class Latest {
     for (let index = 0; index < poll.values.length; index++) {
       const value = poll.values[index] as number;
       known.recent[index * RECENT + column] = value;
-      if (Number.isNaN(value) || poll.slot < (known.times[index] as number)) continue;
+      if (Number.isNaN(value)) continue;
       known.values[index] = value;
       known.times[index] = poll.slot;
     }

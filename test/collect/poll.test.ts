@@ -44,7 +44,7 @@ async function rig(t: TestContext, given: Partial<Meter> & { image?: RegisterIma
   });
   const { host, port } = server;
   const shiftMs = { value: 0 };
-  const subject = meter({ host, port, metrics, timeoutMs: 100, retries: 0, retryWaitMs: 1, ...settings });
+  const subject = meter({ host, port, metrics, timeoutMs: 2000, retries: 0, retryWaitMs: 1, ...settings });
   const folder = mkdtempSync(join(tmpdir(), 'emdc-poll-'));
   t.after(() => rmSync(folder, { recursive: true }));
   const clock = { ...systemClock, now: () => Date.now() + shiftMs.value };

@@ -1,7 +1,6 @@
 // Where everything meets: opens and wires the parts, starts them, stops them in reverse. Commands and tests start this
 // same place.
 
-import { join } from 'node:path';
 import { type Clock, systemClock } from './clock.js';
 import { Cycles } from './collect/cycle.js';
 import { explainLoad, linkLoads } from './collect/feasible.js';
@@ -17,7 +16,7 @@ import type { Log } from './log.js';
 import { linkKeyOf, type Meter } from './meter.js';
 import { openLinkPool } from './modbus/pool.js';
 import { version } from './paths.js';
-import { openLearnedPlans } from './plan/learned.js';
+import { learnedPlansFile, openLearnedPlans } from './plan/learned.js';
 import type { Gap } from './reading.js';
 import { openRecorder, type Recorder } from './record/recorder.js';
 import type { Service } from './service.js';
@@ -101,8 +100,7 @@ async function assemble({ config, log, clock = systemClock }: DaemonOptions, clo
   const pool = openLinkPool({ log });
   closers.push(() => pool.close());
 
-  const learnedFile = join(config.spool.directory, 'learned-plans.json');
-  const learned = await openLearnedPlans({ file: learnedFile, clock, log });
+  const learned = await openLearnedPlans({ file: learnedPlansFile(config.spool.directory), clock, log });
   closers.push(() => learned.flush());
   const latest = new Latest(config.meters);
   const pollers = new Map<string, MeterPoller>();

@@ -4,10 +4,14 @@
 import { extname } from 'node:path';
 import process from 'node:process';
 import { Command } from 'commander';
+import { systemClock } from '../clock.js';
+import { explainLoad, type LinkLoad, linkLoads, type MeterLoad } from '../collect/feasible.js';
 import { formatProblem, InvalidInput, type Problem } from '../errors.js';
-import type { Metric } from '../meter.js';
-import { planBlocks } from '../plan/blocks.js';
-import { describePlan, type PlanSummary, summarizePlan } from '../plan/explain.js';
+import { silentLog } from '../log.js';
+import { linkKeyOf, type Meter, type Metric } from '../meter.js';
+import { type PlanLimits, planBlocks } from '../plan/blocks.js';
+import { describePlan, describeRefusal, type PlanSummary, summarizePlan } from '../plan/explain.js';
+import { learnedPlansFile, openLearnedPlans } from '../plan/learned.js';
 import { loadFrom, withConfigOptions } from './config-options.js';
 import { done, usage } from './exit.js';
 import { counted } from './table.js';
@@ -21,11 +25,15 @@ interface CheckOptions {
 interface NamedPlan extends PlanSummary {
   /** Meter or map. */
   readonly name: string;
+  /** What the meter was found to refuse, which the plan avoids. */
+  readonly learned: readonly string[];
 }
 
 interface Checked {
   readonly problems: readonly Problem[];
   readonly plans: readonly NamedPlan[];
+  /** Whether the links of a configuration can carry their meters; none for a map. */
+  readonly links: readonly LinkLoad[];
   /** The corrected copy that `--fix` has written; `problems` and `plans` are then those of the copy. */
   readonly fixed?: { readonly file: string | null; readonly problems: number };
 }
@@ -65,25 +73,43 @@ async function checkMap(file: string, { worksheet, fix }: CheckOptions): Promise
     maxGap: map?.limits.maxGap ?? DEFAULTS.maxGap,
     pauseMs: map?.limits.pauseMs ?? DEFAULTS.pauseMs,
   };
-  return { problems, plans: map ? [planOf(map.name, map.metrics, limits)] : [] };
+  return { problems, plans: map ? [planOf(map.name, map.metrics, limits)] : [], links: [] };
 }
 
 async function checkConfig(file: string | undefined, command: Command): Promise<Checked> {
   try {
     const { config, warnings } = await loadFrom(command, file === undefined ? {} : { file });
-    return { problems: warnings, plans: config.meters.map((meter) => planOf(meter.name, meter.metrics, meter)) };
+    const learned = await openLearnedPlans({
+      file: learnedPlansFile(config.spool.directory),
+      clock: systemClock,
+      log: silentLog,
+    });
+    const plans = config.meters.map((meter) => ({
+      ...planOf(meter.name, meter.metrics, { ...meter, learned: learned.get(meter) }),
+      learned: learned.refusals(meter).map(describeRefusal),
+    }));
+    return { problems: warnings, plans, links: linkLoads(config.meters.map((meter, i) => loadOf(meter, plans[i]))) };
   } catch (error) {
-    if (error instanceof InvalidInput) return { problems: error.problems, plans: [] };
+    if (error instanceof InvalidInput) return { problems: error.problems, plans: [], links: [] };
     throw error;
   }
 }
 
-const planOf = (name: string, metrics: readonly Metric[], limits: typeof DEFAULTS): NamedPlan => ({
+const loadOf = (meter: Meter, plan: NamedPlan | undefined): MeterLoad => ({
+  link: linkKeyOf(meter),
+  requests: plan?.requests ?? 0,
+  roundTripMs: null,
+  pauseMs: meter.pauseMs,
+  intervalMs: meter.schedule.intervalMs,
+});
+
+const planOf = (name: string, metrics: readonly Metric[], limits: PlanLimits & { pauseMs: number }): NamedPlan => ({
   name,
+  learned: [],
   ...summarizePlan(planBlocks(metrics, limits), metrics, limits.pauseMs),
 });
 
-function textOf({ problems, plans, fixed }: Checked, isMap: boolean): string {
+function textOf({ problems, plans, links, fixed }: Checked, isMap: boolean): string {
   const lines = problems.map((problem) => {
     const mending = 'fix' in problem && problem.fix !== null ? ' (--fix does it)' : '';
     return `${problem.severity} ${problem.rule}: ${formatProblem(problem)}${mending}`;
@@ -92,7 +118,9 @@ function textOf({ problems, plans, fixed }: Checked, isMap: boolean): string {
   for (const plan of plans) {
     const [first = '', ...rest] = describePlan(plan).split('\n');
     lines.push(`${plan.name}: ${first}`, ...(isMap ? rest.map((line) => `  ${line}`) : []));
+    lines.push(...plan.learned.map((refusal) => `  ${refusal}`));
   }
+  lines.push(...links.map(explainLoad));
   if (fixed?.file) lines.push(`${fixed.file} written: ${counted(fixed.problems, 'problem')} mended, the rest is above`);
   if (fixed && fixed.file === null) lines.push('nothing to mend mechanically, nothing written');
   const errors = problems.filter((problem) => problem.severity === 'error').length;

@@ -2,7 +2,7 @@
 // about how long it takes. Pure.
 
 import type { Metric, RegisterFunction } from '../meter.js';
-import type { Plan } from './block.js';
+import type { Plan, Refusal } from './block.js';
 
 export interface BlockSummary {
   readonly function: RegisterFunction;
@@ -73,6 +73,16 @@ export function describePlan(summary: PlanSummary): string {
     ),
   ].join('\n');
 }
+
+/** `refuses holding 4630+2 since 2026-11-23T03:00:00Z, asked again after 2026-11-23T04:00:00Z` */
+export function describeRefusal({ span, maxRegisters, since, retryAt }: Refusal): string {
+  const times = `since ${instant(since)}, asked again after ${instant(retryAt)}`;
+  if (span === null) return `refuses more than ${maxRegisters} registers in one request ${times}`;
+  if (span.count === 0) return `refuses to read ${span.function} over the boundary before ${span.start} ${times}`;
+  return `refuses ${span.function} ${span.start}+${span.count} ${times}`;
+}
+
+const instant = (time: number): string => new Date(time).toISOString().replace(/\.\d+/, '');
 
 const bytesOf = (block: BlockSummary): number =>
   block.function === 'coil' || block.function === 'discrete' ? Math.ceil(block.count / 8) : block.count * 2;

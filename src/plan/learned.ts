@@ -3,6 +3,7 @@
 // was learned about another map or another device under the same name is forgotten.
 
 import { createHash } from 'node:crypto';
+import { join } from 'node:path';
 import type { Clock } from '../clock.js';
 import { messageOf } from '../errors.js';
 import type { Log } from '../log.js';
@@ -41,6 +42,9 @@ const LONGEST_RETRY_MS = 86_400_000;
 const retryWaitMs = (retries: number): number => Math.min(FIRST_RETRY_MS * 4 ** retries, LONGEST_RETRY_MS);
 /** A meter that nobody asked about for so long is no longer configured. */
 const FORGET_AFTER_MS = 30 * 86_400_000;
+
+/** Where an installation keeps it: beside the spool, the one folder that is there to be written to. */
+export const learnedPlansFile = (spoolDirectory: string): string => join(spoolDirectory, 'learned-plans.json');
 
 /** Reads the file; one that cannot be understood is a warning, and nothing is known. Close it with `flush`. */
 export async function openLearnedPlans(init: { file: string; clock: Clock; log: Log }): Promise<LearnedFile> {

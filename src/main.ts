@@ -22,6 +22,11 @@ const commands: readonly Entry[] = [
     load: async () => (await import('./cli/run.js')).runCommand(),
   },
   {
+    name: 'demo',
+    summary: 'simulated meters and a collector on this machine, to try everything',
+    load: async () => (await import('./cli/demo.js')).demoCommand(),
+  },
+  {
     name: 'read',
     summary: 'one meter now, as a table of values or as bare registers',
     load: async () => (await import('./cli/read.js')).readCommand(),

@@ -90,7 +90,7 @@ export class Cycles {
     if (this.#stopped.signal.aborted) return;
     const key = scheduleKeyOf(schedule);
     const due = this.turns.filter(({ meter }) => scheduleKeyOf(meter.schedule) === key);
-    const { clock } = this.#options;
+    const { clock, log } = this.#options;
     const start = clock.monotonic();
     const untilNext = next - clock.now();
     const deadline = start + Math.min(untilNext - Math.min(MARGIN_MS, (next - slot) / 20), LONGEST_TURN_MS);
@@ -106,6 +106,8 @@ export class Cycles {
         this.figures.lastSlot = slot;
         this.figures.lastDurationMs = clock.monotonic() - start;
         this.figures.endedAt.set(key, clock.monotonic());
+        const { lastDurationMs } = this.figures;
+        log.debug('cycle ended', { schedule: schedule.text, slot: new Date(slot).toISOString(), ms: lastDurationMs });
       }),
     );
   }

@@ -18,31 +18,37 @@ export class ByteWriter {
   }
 
   u8(value: number): void {
-    this.#buffer.writeUInt8(value, this.#grow(1));
+    const offset = this.#grow(1);
+    this.#buffer.writeUInt8(value, offset);
   }
 
   u16(value: number): void {
-    this.#buffer.writeUInt16LE(value, this.#grow(2));
+    const offset = this.#grow(2);
+    this.#buffer.writeUInt16LE(value, offset);
   }
 
   u32(value: number): void {
-    this.#buffer.writeUInt32LE(value, this.#grow(4));
+    const offset = this.#grow(4);
+    this.#buffer.writeUInt32LE(value, offset);
   }
 
   f64(value: number): void {
-    this.#buffer.writeDoubleLE(value, this.#grow(8));
+    const offset = this.#grow(8);
+    this.#buffer.writeDoubleLE(value, offset);
   }
 
   text(value: string): void {
     const size = Buffer.byteLength(value);
     this.u32(size);
-    this.#buffer.write(value, this.#grow(size), 'utf8');
+    const offset = this.#grow(size);
+    this.#buffer.write(value, offset, 'utf8');
   }
 
   setU32(offset: number, value: number): void {
     this.#buffer.writeUInt32LE(value, offset);
   }
 
+  /** Where to write `count` bytes; may exchange the buffer, so call it before touching that. */
   #grow(count: number): number {
     const offset = this.#length;
     this.#length += count;

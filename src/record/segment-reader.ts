@@ -49,7 +49,11 @@ export class SegmentReader {
       if (done) return null;
       if (piece.kind === 'frame') for (const entry of piece.entries) this.#entries.push(entry);
       else {
-        this.#onDamage({ from: piece.from, bytes: piece.end - piece.from, torn: piece.end === this.#size });
+        this.#onDamage({
+          from: piece.from,
+          bytes: piece.end - piece.from,
+          torn: piece.end === this.#size && !piece.foreign,
+        });
       }
     }
     return this.#entries[known] ?? null;

@@ -93,29 +93,32 @@ export type Entry = { readonly kind: 'poll'; readonly poll: Poll } | { readonly 
 export type Piece =
   /** A sound frame; `end` is the offset behind it. */
   | { readonly kind: 'frame'; readonly entries: readonly Entry[]; readonly end: number }
-  /** Bytes that are no frame; at the end of the segment they are a torn write. */
-  | { readonly kind: 'damage'; readonly from: number; readonly end: number };
+  /** Bytes that are no frame. `foreign`: there is a sound frame among them, of things that this version does not know. */
+  | { readonly kind: 'damage'; readonly from: number; readonly end: number; readonly foreign: boolean };
 
 /** The pieces of a segment in order; they cover it without gaps. */
 export function* readSegment(segment: Buffer): Generator<Piece> {
   const meters = new Map<number, MeterInfo>();
   let offset = 0;
   let damagedFrom = 0;
+  let foreign = false;
   while (offset < segment.length) {
     const found = segment.indexOf(MAGIC, offset);
     if (found < 0) break;
     const end = frameEnd(segment, found);
     const entries = end === null ? null : decode(segment.subarray(found + HEADER_BYTES, end), meters);
     if (end === null || entries === null) {
+      foreign ||= end !== null;
       offset = found + 1;
       continue;
     }
-    if (damagedFrom < found) yield { kind: 'damage', from: damagedFrom, end: found };
+    if (damagedFrom < found) yield { kind: 'damage', from: damagedFrom, end: found, foreign };
     yield { kind: 'frame', entries, end };
     offset = end;
     damagedFrom = end;
+    foreign = false;
   }
-  if (damagedFrom < segment.length) yield { kind: 'damage', from: damagedFrom, end: segment.length };
+  if (damagedFrom < segment.length) yield { kind: 'damage', from: damagedFrom, end: segment.length, foreign };
 }
 
 /** The offset behind the frame at `start`; null: there is no whole, sound frame. */

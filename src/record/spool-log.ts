@@ -49,6 +49,11 @@ export class SpoolLog {
 
   damaged(path: string, { from, bytes, torn }: Damage): void {
     if (torn) this.#log.info('spool segment ends in an unfinished write, left out', { path, from, bytes });
-    else this.#log.error('spool segment is damaged, the damaged part is left out', { path, from, bytes });
+    else
+      this.#log.error('spool segment is damaged: drained without the damaged part, kept as damaged.bin', {
+        path,
+        from,
+        bytes,
+      });
   }
 }

@@ -2,7 +2,7 @@
 // and age, oldest dropped first and counted. What `append` acknowledged is on disk until it was taken or dropped; what an
 // earlier process left is found again. Draining reads whole chunks, oldest first, and deletes a segment only when done.
 
-import { mkdir, readdir, readFile, stat, unlink } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../clock.js';
@@ -41,6 +41,7 @@ interface Segment {
   newest: number;
   /** null: sealed. */
   file: SegmentFile | null;
+  damaged: boolean;
 }
 
 interface Draining {
@@ -52,7 +53,15 @@ const MAX_SEGMENT_BYTES = 8 * 1024 * 1024;
 const NAME = /^segment-(\d{12})\.spool$/;
 
 const segmentAt = (path: string, bytes: number, file: SegmentFile | null): Segment => {
-  return { path, bytes, readings: 0, oldest: Number.POSITIVE_INFINITY, newest: Number.NEGATIVE_INFINITY, file };
+  return {
+    path,
+    bytes,
+    readings: 0,
+    oldest: Number.POSITIVE_INFINITY,
+    newest: Number.NEGATIVE_INFINITY,
+    file,
+    damaged: false,
+  };
 };
 
 /** Rejects when the directory cannot be used, or is in use. */
@@ -238,7 +247,11 @@ export class Spool {
     this.#segments.splice(index, 1);
     if (this.#draining?.segment === segment) this.#draining = null;
     if (this.empty) this.#say.emptied();
-    await unlink(segment.path).catch((error) => {
+    // What could not be read was acknowledged once: the newest such segment is kept for people.
+    const gone = segment.damaged
+      ? rename(segment.path, join(this.#options.directory, 'damaged.bin'))
+      : unlink(segment.path);
+    await gone.catch((error) => {
       if (error.code !== 'ENOENT') this.#say.undeletable(segment.path, error);
     });
   }
@@ -249,7 +262,10 @@ export class Spool {
       if (!segment || this.#closed) return null;
       if (segment.file) await this.#seal(segment);
       try {
-        const onDamage = (damage: Damage) => this.#say.damaged(segment.path, damage);
+        const onDamage = (damage: Damage) => {
+          this.#say.damaged(segment.path, damage);
+          segment.damaged ||= !damage.torn;
+        };
         this.#draining = { segment, reader: new SegmentReader(await readFile(segment.path), onDamage) };
         return this.#draining;
       } catch (error) {

@@ -8,7 +8,12 @@ import type { Batch } from '../../src/record/recorder.js';
 import { type Entry, readSegment, SegmentEncoder } from '../../src/record/segment.js';
 import { meterInfo } from '../support/polls.js';
 
-const meters: readonly MeterInfo[] = [meterInfo('a/Ünit', 3), meterInfo('b', 1), meterInfo('c', 0)];
+const meters: readonly MeterInfo[] = [
+  meterInfo('a/Ünit', 3),
+  meterInfo('b', 1),
+  meterInfo('c', 0),
+  meterInfo('large', 60),
+];
 
 const reason = fc.oneof(
   fc.constantFrom<MissingReason>(
@@ -131,7 +136,10 @@ describe('spool segment', () => {
   test('arbitrary bytes are damage from end to end', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 1, maxLength: 4000 }), (bytes) => {
-        assert.deepEqual([...readSegment(Buffer.from(bytes))], [{ kind: 'damage', from: 0, end: bytes.length }]);
+        assert.deepEqual(
+          [...readSegment(Buffer.from(bytes))],
+          [{ kind: 'damage', from: 0, end: bytes.length, foreign: false }],
+        );
       }),
     );
   });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { copyFile, mkdir, mkdtemp, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -144,6 +144,25 @@ describe('spool', () => {
       ['spool cannot be written', 'spool can be written again'],
     );
     await spool.close();
+  });
+
+  test('a segment damaged in its middle: the rest is drained, the segment kept for people', async (t) => {
+    const directory = await temporaryFolder(t);
+    const log = new RecordingLog();
+    const first = await open(directory);
+    for (let i = 0; i < 3; i++) await first.append(slotsOf([now + i]));
+    await first.close();
+    const [name] = await readdir(directory);
+    const bytes = await readFile(join(directory, name ?? ''));
+    const middle = bytes.indexOf('EMD1', bytes.indexOf('EMD1', 1));
+    bytes.writeUInt8(bytes.readUInt8(middle + 20) ^ 1, middle + 20);
+    await writeFile(join(directory, name ?? ''), bytes);
+    const second = await open(directory, { log });
+    assert.deepEqual(await drainAll(second), [now, now + 2]);
+    assert.equal(log.lines.filter(({ level }) => level === 'error').length, 1);
+    await second.close();
+    assert.deepEqual(await readdir(directory), ['damaged.bin']);
+    assert.deepEqual(await readFile(join(directory, 'damaged.bin')), bytes);
   });
 
   test('crash at any instant: every acknowledged batch is read after it, in order, and nothing is invented', async () => {

@@ -43,8 +43,11 @@ export function meaningOf(failure: ModbusFailure): 'silent' | 'refused' | 'faile
 
 /** Gateway path unavailable, gateway target failed to respond: the unit itself said nothing. */
 const isGatewayCode = (code: number | null): boolean => code === 10 || code === 11;
-/** Illegal address, illegal value (also: too many registers), device failure. */
-const isRefusal = (code: number | null): boolean => code === 2 || code === 3 || code === 4;
+/**
+ * Illegal address, illegal value (also: too many registers), device failure; and vendors' own codes, which say the same in
+ * more detail (Eaton PXR: 84, part of an object).
+ */
+const isRefusal = (code: number | null): boolean => code === 2 || code === 3 || code === 4 || (code ?? 0) > 11;
 /** Acknowledge (still working on it) and busy. */
 const isBusy = (code: number | null): boolean => code === 5 || code === 6;
 

@@ -106,19 +106,21 @@ function fewestBlocks(
   fields: readonly Field[],
   { maxCount, maxGap, refused }: { maxCount: number; maxGap: number; refused: readonly Span[] },
 ): Block[] {
+  const starts = Int32Array.from(fields, (field) => field.start);
+  const ends = Int32Array.from(fields, (field) => field.end);
   const barrier = barriers(fields, maxGap);
   const requests = new Int32Array(fields.length + 1);
   const registers = new Int32Array(fields.length + 1);
   const firstOf = new Int32Array(fields.length + 1);
   for (let i = 1; i <= fields.length; i++) {
-    let fewest = Number.POSITIVE_INFINITY;
-    let leanest = Number.POSITIVE_INFINITY;
+    let fewest = Number.MAX_SAFE_INTEGER;
+    let leanest = 0;
     let end = 0;
     for (let first = i - 1; first >= 0; first--) {
-      const { start, end: fieldEnd } = fields[first] as Field;
-      end = Math.max(end, fieldEnd);
+      const start = starts[first] as number;
+      end = Math.max(end, ends[first] as number);
       const count = end - start;
-      if (count > maxCount || refused.some((span) => touches({ start, count }, span))) break;
+      if (count > maxCount || (refused.length > 0 && refused.some((span) => touches({ start, count }, span)))) break;
       const asks = (requests[first] as number) + 1;
       const reads = (registers[first] as number) + count;
       if (asks < fewest || (asks === fewest && reads < leanest)) {

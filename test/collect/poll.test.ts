@@ -136,15 +136,17 @@ test('what was refused is asked again after a while, one thing in a poll, and re
   assert.equal((await (await site.restart()).poll()).poll.missing.size, 0);
 });
 
-test('a refusal that passes costs no reading and teaches nothing', async (t) => {
-  const metrics = floats(40);
-  const { poll, server, known } = await rig(t, { metrics });
-  let turn = 0;
-  await server.setFault('exception:4', { rate: 0.5, random: () => (turn++ === 0 ? 0 : 1) });
-  const { poll: read } = await poll();
-  assert.equal(read.missing.size, 0);
-  assert.deepEqual(known(), { maxRegisters: null, refused: [] });
-});
+for (const code of [2, 3, 4, 84]) {
+  test(`exception ${code} that passes costs no reading and teaches nothing`, async (t) => {
+    const metrics = floats(40);
+    const { poll, server, known } = await rig(t, { metrics });
+    let turn = 0;
+    await server.setFault(`exception:${code}`, { rate: 0.5, random: () => (turn++ === 0 ? 0 : 1) });
+    const { poll: read } = await poll();
+    assert.equal(read.missing.size, 0);
+    assert.deepEqual(known(), { maxRegisters: null, refused: [] });
+  });
+}
 
 test('a silent unit costs one request and its retries; the rest of it is skipped', async (t) => {
   const { poll, server } = await rig(t, {

@@ -46,9 +46,22 @@ export function buildMeters(raws: readonly RawMeter[], sources: MeterSources, pr
   for (const draft of drafts) {
     const map = mapOf(draft, maps, sources, problems);
     const { values } = sources.settings;
-    if (map && values) meters.push(completeMeter(draft, map, { ...sources.settings, values }));
+    if (!map || !values) continue;
+    const meter = completeMeter(draft, map, { ...sources.settings, values });
+    checkRequestSize(draft, meter, problems);
+    meters.push(meter);
   }
   return meters;
+}
+
+/** A metric is never split over two requests, so one that is wider than a request could never be read. */
+function checkRequestSize(draft: Draft, meter: Meter, problems: Problem[]): void {
+  const registers = meter.metrics.filter((metric) => metric.function === 'holding' || metric.function === 'input');
+  const widest = registers.reduce((most, { size }) => Math.max(most, size), 0);
+  if (widest <= meter.maxRegisters) return;
+  const raw = { ...keyOf(draft, 'maxRegisters'), value: meter.maxRegisters };
+  const expected = `expected at least ${widest}, the registers of the widest metric of ${meter.mapName}`;
+  problems.push(problemAt(raw, { rule: 'request-size', expected }));
 }
 
 function judgeMeter(raw: RawMeter, { maps }: MeterSources, problems: Problem[]): MeterValues {

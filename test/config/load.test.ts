@@ -413,3 +413,15 @@ test('whatever the file says, the loader answers with a configuration or with pr
     { numRuns: 300 },
   );
 });
+
+test('requests too small for the widest metric are refused, since it could never be read', async () => {
+  const meters = 'meters: [{name: a, host: h, map: map.xlsx, maxRegisters: 1}]';
+  await assert.rejects(load({ yaml: meters, loadMap: mapWith(noLimits) }), (error: unknown) => {
+    assert.ok(error instanceof InvalidInput);
+    assert.deepEqual(
+      error.problems.map(({ place, rule, value }) => [place, rule, value]),
+      [['meters[0].maxRegisters', 'request-size', '1']],
+    );
+    return true;
+  });
+});

@@ -74,7 +74,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   }
 }
 
-type Closer = () => Promise<void> | void;
+type Closer = () => unknown;
 
 async function assemble({ config, log, clock = systemClock }: DaemonOptions, closers: Closer[]) {
   log.info('EMDC starts', { version, meters: config.meters.length, config: config.file });
@@ -141,7 +141,8 @@ async function assemble({ config, log, clock = systemClock }: DaemonOptions, clo
   };
 
   const http = await startHttpServer({ service, http: config.http, log, clock });
-  closers.push(() => http.close());
+  // Whoever waits for a cycle by hand is answered when cycles stop.
+  closers.push(() => Promise.all([http.close(), cycles.stop(CYCLE_GRACE_MS)]));
 
   logLoads(config.meters, pollers, log);
   scheduler.start(config.meters.map(({ schedule }) => schedule));

@@ -84,6 +84,8 @@ test('a file with one meter and nothing else gets every default', async () => {
     port: 502,
     unitId: 1,
     mapName: 'map',
+    mapFile: join(folder, 'map.xlsx'),
+    worksheet: 'Metrics',
     schedule: { text: '15s', cron: '*/15 * * * * *', intervalMs: 15_000, timezone: 'UTC' },
     ctRatio: 1,
     ptRatio: 1,
@@ -420,7 +422,7 @@ test('requests too small for the widest metric are refused, since it could never
     assert.ok(error instanceof InvalidInput);
     assert.deepEqual(
       error.problems.map(({ place, rule, value }) => [place, rule, value]),
-      [['meters[0].maxRegisters', 'request-size', '1']],
+      [['meters[0].maxRegisters (line 1)', 'request-size', '1']],
     );
     return true;
   });

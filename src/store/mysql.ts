@@ -51,10 +51,10 @@ FROM JSON_TABLE(?, '$[*]' COLUMNS (meterId INT PATH '$.meterId', metric TEXT PAT
   kind TEXT PATH '$.kind', counterRange DOUBLE PATH '$.counterRange')) t
 WHERE true ON DUPLICATE KEY UPDATE id = topic.id`,
   lastSlots: `
-SELECT name, CAST(ROUND(UNIX_TIMESTAMP(GREATEST(coalesce(last_slot, '1970-01-01'),
-  coalesce((SELECT max(slot) FROM poll WHERE meter_id = meter.id AND slot >= coalesce(meter.last_slot, '1970-01-01')), '1970-01-01'),
-  coalesce((SELECT max(until) - INTERVAL 1000 MICROSECOND FROM gap
-    WHERE meter_id = meter.id AND ts >= coalesce(meter.last_slot, '1970-01-01')), '1970-01-01'))) * 1000) AS SIGNED) AS slot
+SELECT name, CAST(ROUND(UNIX_TIMESTAMP(GREATEST(
+  coalesce((SELECT max(slot) FROM poll WHERE meter_id = meter.id), '1970-01-01'),
+  coalesce((SELECT max(until) - INTERVAL 1000 MICROSECOND FROM gap WHERE meter_id = meter.id), '1970-01-01'))) * 1000)
+  AS SIGNED) AS slot
 FROM meter`,
 
   prepare: async () => {},

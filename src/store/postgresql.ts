@@ -48,10 +48,9 @@ FROM json_to_recordset($1::json) AS t ("meterId" int, metric text, name text, de
   "dataType" text, kind text, "counterRange" float8)
 ON CONFLICT DO NOTHING`,
     lastSlots: `
-SELECT m.name, (extract(epoch FROM greatest(m.last_slot,
-    (SELECT max(p.slot) FROM poll p WHERE p.meter_id = m.id AND p.slot >= coalesce(m.last_slot, '-infinity')),
-    (SELECT max(g.until) - interval '1 millisecond' FROM gap g WHERE g.meter_id = m.id AND g.ts >= coalesce(m.last_slot, '-infinity')))
-  ) * 1000)::bigint AS slot
+SELECT m.name, (extract(epoch FROM greatest(
+    (SELECT max(p.slot) FROM poll p WHERE p.meter_id = m.id),
+    (SELECT max(g.until) - interval '1 millisecond' FROM gap g WHERE g.meter_id = m.id))) * 1000)::bigint AS slot
 FROM meter m`,
 
     async prepare(db: Db, readings: Readings) {

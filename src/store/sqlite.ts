@@ -33,6 +33,8 @@ INSERT INTO stale (meter_id, bucket) SELECT value->>'m', value->>'b' FROM json_e
 WHERE ? < (SELECT value FROM upkeep WHERE name = 'moving_until')
   AND value->>'b' < (SELECT value FROM upkeep WHERE name = 'moving_until') ON CONFLICT DO NOTHING`;
 
+const SEARCHED_FROM = "(SELECT value - 3600000 FROM upkeep WHERE name = 'moved_until')";
+
 export const sqliteSql: Sql = {
   dialect: 'sqlite',
   insertMeters: `
@@ -44,11 +46,14 @@ INSERT INTO topic (meter_id, metric, name, description, unit, data_type, kind, c
 SELECT value->>'meterId', value->>'metric', value->>'name', value->>'description', value->>'unit', value->>'dataType',
   value->>'kind', value->>'counterRange'
 FROM json_each(?) WHERE true ON CONFLICT DO NOTHING`,
+  // Polls and gaps are searched back to where history begins; a meter that has none there was gone before, and its last
+  // reading tells.
   lastSlots: `
-SELECT name, max(coalesce((SELECT slot FROM poll WHERE meter_id = meter.id AND slot >= coalesce(meter.last_slot, 0)
-    ORDER BY slot DESC LIMIT 1), last_slot, 0),
-  coalesce((SELECT until - 1 FROM gap WHERE meter_id = meter.id AND ts >= coalesce(meter.last_slot, 0)
-    ORDER BY ts DESC LIMIT 1), 0)) AS slot
+SELECT name, max(
+  coalesce((SELECT slot FROM poll WHERE meter_id = meter.id AND slot >= ${SEARCHED_FROM} ORDER BY slot DESC LIMIT 1), 0),
+  coalesce((SELECT max(until) - 1 FROM gap WHERE meter_id = meter.id AND ts >= ${SEARCHED_FROM}), 0),
+  coalesce((SELECT max((SELECT max(ts) FROM reading_history WHERE topic_id = topic.id)) FROM topic
+    WHERE topic.meter_id = meter.id), 0)) AS slot
 FROM meter`,
 
   prepare: async () => {},

@@ -4,8 +4,8 @@ import type { MeterInfo, MetricInfo } from '../../src/meter.js';
 import type { MissingReason, Poll } from '../../src/reading.js';
 
 export const HOUR_MS = 3_600_000;
-/** 2026-11-23 12:00:00 UTC */
-export const noon = Date.UTC(2026, 10, 23, 12);
+/** The start of this hour: times around it are the newest there are, and older than they on any later day. */
+export const noon = Date.now() - (Date.now() % HOUR_MS);
 
 export const gauge = (name: string, unit = 'V'): MetricInfo => ({
   name,

@@ -8,7 +8,6 @@ CREATE TABLE IF NOT EXISTS `meter` (
   `port` INTEGER NOT NULL,
   `unit_id` INTEGER NOT NULL,
   `map` VARCHAR(255) NOT NULL,
-  `last_slot` DATETIME(3) NULL,
   UNIQUE INDEX `meter_name_key`(`name`),
   PRIMARY KEY (`id`)
 ) DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
@@ -45,6 +44,7 @@ CREATE TABLE IF NOT EXISTS `poll` (
   `expected` INTEGER NOT NULL,
   `stored` INTEGER NOT NULL,
   `error` TEXT NULL,
+  INDEX `poll_meter_id_slot_idx`(`meter_id`, `slot`),
   PRIMARY KEY (`slot`, `meter_id`)
 ) DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
@@ -55,6 +55,7 @@ CREATE TABLE IF NOT EXISTS `gap` (
   `until` DATETIME(3) NOT NULL,
   `slots` INTEGER NOT NULL,
   `readings` INTEGER NOT NULL,
+  INDEX `gap_meter_id_until_idx`(`meter_id`, `until`),
   PRIMARY KEY (`ts`, `meter_id`, `reason`)
 ) DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
@@ -119,6 +120,48 @@ FROM (
   SELECT `meter_id`, DATE_FORMAT(`ts`, '%Y-%m-%d %H:00:00'), CASE WHEN `until` > `ts` THEN `readings` ELSE 0 END, 0, `reason`, `readings` FROM `gap`
 ) c JOIN `meter` m ON m.`id` = c.`meter_id`
 GROUP BY m.`name`, c.`hour`;
+
+-- What each counter ran forward in each quarter of an hour, between the last reading before it and its own last reading.
+-- A step is `forward`; a `wrap` where it falls by more than half of the counter's range, and then counts modulo the
+-- range; a `reset` where it falls to less than half, and then counts from zero; anything else (backward, or forward by
+-- more than half of the range) is suspect and counts nothing.
+CREATE OR REPLACE VIEW `counter_quarter` AS
+SELECT s.`topic_id` AS `topic_id`, s.`bucket` AS `time`,
+  s.`increase` + CASE s.`outcome` WHEN 'forward' THEN s.`first` - s.`before` WHEN 'wrap' THEN s.`first` + s.`counter_range` - s.`before`
+    WHEN 'reset' THEN s.`first` ELSE 0 END AS `consumption`,
+  CASE WHEN s.`suspect` > 0 OR s.`outcome` IN ('extreme', 'jump', 'backward') THEN 4
+    WHEN s.`resets` > 0 OR s.`outcome` = 'reset' THEN 3 WHEN s.`wraps` > 0 OR s.`outcome` = 'wrap' THEN 2
+    WHEN s.`gap` THEN 1 ELSE 0 END AS `severity`
+FROM (
+  SELECT r.`topic_id`, r.`bucket`, r.`first`, r.`increase`, r.`wraps`, r.`resets`, r.`suspect`, t.`counter_range`, p.`last` AS `before`,
+    coalesce(r.`bucket` > p.`bucket` + INTERVAL 15 MINUTE, FALSE) AS `gap`,
+    CASE WHEN p.`last` IS NULL THEN 'none' WHEN abs(p.`last`) > 1e290 OR abs(r.`first`) > 1e290 THEN 'extreme'
+      WHEN r.`first` >= p.`last` AND r.`first` - p.`last` > t.`counter_range` / 2 THEN 'jump' WHEN r.`first` >= p.`last` THEN 'forward'
+      WHEN p.`last` - r.`first` > t.`counter_range` / 2 THEN 'wrap' WHEN r.`first` >= 0 AND r.`first` < p.`last` / 2 THEN 'reset' ELSE 'backward' END AS `outcome`
+  FROM `rollup` r JOIN `topic` t ON t.`id` = r.`topic_id` AND t.`kind` = 'counter'
+  LEFT JOIN `rollup` p ON p.`topic_id` = r.`topic_id`
+    AND p.`bucket` = (SELECT max(b.`bucket`) FROM `rollup` b WHERE b.`topic_id` = r.`topic_id` AND b.`bucket` < r.`bucket`)
+) s;
+
+-- Consumption per quarter, hour and day (UTC), with the worst of what happened: good, gap (readings were missing before
+-- it: what ran meanwhile is counted here), wrap, reset, suspect (look at the readings; they are untouched).
+CREATE OR REPLACE VIEW `energy` AS
+SELECT e.`time` AS `time`, 'quarter' AS `period`, m.`name` AS `meter`, t.`metric` AS `metric`, t.`name` AS `topic`, t.`unit` AS `unit`,
+  e.`consumption` AS `consumption`,
+  CASE e.`severity` WHEN 4 THEN 'suspect' WHEN 3 THEN 'reset' WHEN 2 THEN 'wrap' WHEN 1 THEN 'gap' ELSE 'good' END AS `quality`
+FROM `counter_quarter` e JOIN `topic` t ON t.`id` = e.`topic_id` JOIN `meter` m ON m.`id` = t.`meter_id`
+UNION ALL
+SELECT CAST(DATE_FORMAT(e.`time`, '%Y-%m-%d %H:00:00') AS DATETIME) AS `time`, 'hour' AS `period`, m.`name` AS `meter`, t.`metric` AS `metric`, t.`name` AS `topic`, t.`unit` AS `unit`,
+  sum(e.`consumption`) AS `consumption`,
+  CASE max(e.`severity`) WHEN 4 THEN 'suspect' WHEN 3 THEN 'reset' WHEN 2 THEN 'wrap' WHEN 1 THEN 'gap' ELSE 'good' END AS `quality`
+FROM `counter_quarter` e JOIN `topic` t ON t.`id` = e.`topic_id` JOIN `meter` m ON m.`id` = t.`meter_id`
+GROUP BY m.`name`, t.`metric`, t.`name`, t.`unit`, CAST(DATE_FORMAT(e.`time`, '%Y-%m-%d %H:00:00') AS DATETIME)
+UNION ALL
+SELECT CAST(DATE(e.`time`) AS DATETIME) AS `time`, 'day' AS `period`, m.`name` AS `meter`, t.`metric` AS `metric`, t.`name` AS `topic`, t.`unit` AS `unit`,
+  sum(e.`consumption`) AS `consumption`,
+  CASE max(e.`severity`) WHEN 4 THEN 'suspect' WHEN 3 THEN 'reset' WHEN 2 THEN 'wrap' WHEN 1 THEN 'gap' ELSE 'good' END AS `quality`
+FROM `counter_quarter` e JOIN `topic` t ON t.`id` = e.`topic_id` JOIN `meter` m ON m.`id` = t.`meter_id`
+GROUP BY m.`name`, t.`metric`, t.`name`, t.`unit`, CAST(DATE(e.`time`) AS DATETIME);
 
 -- VOLTTRON's schema, for what was built on it.
 CREATE OR REPLACE VIEW `topics` AS SELECT `id` AS `topic_id`, `name` AS `topic_name` FROM `topic`;

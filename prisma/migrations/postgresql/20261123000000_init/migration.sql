@@ -7,7 +7,6 @@ CREATE TABLE "meter" (
   "port" INTEGER NOT NULL,
   "unit_id" INTEGER NOT NULL,
   "map" TEXT NOT NULL,
-  "last_slot" TIMESTAMPTZ(3),
   CONSTRAINT "meter_pkey" PRIMARY KEY ("id")
 );
 CREATE UNIQUE INDEX "meter_name_key" ON "meter"("name");
@@ -63,6 +62,7 @@ CREATE TABLE "poll" (
   "error" TEXT,
   CONSTRAINT "poll_pkey" PRIMARY KEY ("slot", "meter_id")
 );
+CREATE INDEX "poll_meter_id_slot_idx" ON "poll"("meter_id", "slot");
 
 CREATE TABLE "gap" (
   "ts" TIMESTAMPTZ(3) NOT NULL,
@@ -73,6 +73,7 @@ CREATE TABLE "gap" (
   "readings" INTEGER NOT NULL,
   CONSTRAINT "gap_pkey" PRIMARY KEY ("ts", "meter_id", "reason")
 );
+CREATE INDEX "gap_meter_id_until_idx" ON "gap"("meter_id", "until");
 
 CREATE TABLE "rollup" (
   "topic_id" INTEGER NOT NULL,
@@ -135,6 +136,48 @@ FROM (
   SELECT "meter_id", date_trunc('hour', "ts", 'UTC'), CASE WHEN "until" > "ts" THEN "readings" ELSE 0 END, 0, "reason", "readings" FROM "gap"
 ) c JOIN "meter" m ON m."id" = c."meter_id"
 GROUP BY m."name", c."hour";
+
+-- What each counter ran forward in each quarter of an hour, between the last reading before it and its own last reading.
+-- A step is `forward`; a `wrap` where it falls by more than half of the counter's range, and then counts modulo the
+-- range; a `reset` where it falls to less than half, and then counts from zero; anything else (backward, or forward by
+-- more than half of the range) is suspect and counts nothing.
+CREATE VIEW "counter_quarter" AS
+SELECT s."topic_id" AS "topic_id", s."bucket" AS "time",
+  s."increase" + CASE s."outcome" WHEN 'forward' THEN s."first" - s."before" WHEN 'wrap' THEN s."first" + s."counter_range" - s."before"
+    WHEN 'reset' THEN s."first" ELSE 0 END AS "consumption",
+  CASE WHEN s."suspect" > 0 OR s."outcome" IN ('extreme', 'jump', 'backward') THEN 4
+    WHEN s."resets" > 0 OR s."outcome" = 'reset' THEN 3 WHEN s."wraps" > 0 OR s."outcome" = 'wrap' THEN 2
+    WHEN s."gap" THEN 1 ELSE 0 END AS "severity"
+FROM (
+  SELECT r."topic_id", r."bucket", r."first", r."increase", r."wraps", r."resets", r."suspect", t."counter_range", p."last" AS "before",
+    coalesce(r."bucket" - p."bucket" > INTERVAL '15 minutes', FALSE) AS "gap",
+    CASE WHEN p."last" IS NULL THEN 'none' WHEN abs(p."last") > 1e290 OR abs(r."first") > 1e290 THEN 'extreme'
+      WHEN r."first" >= p."last" AND r."first" - p."last" > t."counter_range" / 2 THEN 'jump' WHEN r."first" >= p."last" THEN 'forward'
+      WHEN p."last" - r."first" > t."counter_range" / 2 THEN 'wrap' WHEN r."first" >= 0 AND r."first" < p."last" / 2 THEN 'reset' ELSE 'backward' END AS "outcome"
+  FROM "rollup" r JOIN "topic" t ON t."id" = r."topic_id" AND t."kind" = 'counter'
+  LEFT JOIN "rollup" p ON p."topic_id" = r."topic_id"
+    AND p."bucket" = (SELECT max(b."bucket") FROM "rollup" b WHERE b."topic_id" = r."topic_id" AND b."bucket" < r."bucket")
+) s;
+
+-- Consumption per quarter, hour and day (UTC), with the worst of what happened: good, gap (readings were missing before
+-- it: what ran meanwhile is counted here), wrap, reset, suspect (look at the readings; they are untouched).
+CREATE VIEW "energy" AS
+SELECT e."time" AS "time", 'quarter' AS "period", m."name" AS "meter", t."metric" AS "metric", t."name" AS "topic", t."unit" AS "unit",
+  e."consumption" AS "consumption",
+  CASE e."severity" WHEN 4 THEN 'suspect' WHEN 3 THEN 'reset' WHEN 2 THEN 'wrap' WHEN 1 THEN 'gap' ELSE 'good' END AS "quality"
+FROM "counter_quarter" e JOIN "topic" t ON t."id" = e."topic_id" JOIN "meter" m ON m."id" = t."meter_id"
+UNION ALL
+SELECT date_trunc('hour', e."time", 'UTC') AS "time", 'hour' AS "period", m."name" AS "meter", t."metric" AS "metric", t."name" AS "topic", t."unit" AS "unit",
+  sum(e."consumption") AS "consumption",
+  CASE max(e."severity") WHEN 4 THEN 'suspect' WHEN 3 THEN 'reset' WHEN 2 THEN 'wrap' WHEN 1 THEN 'gap' ELSE 'good' END AS "quality"
+FROM "counter_quarter" e JOIN "topic" t ON t."id" = e."topic_id" JOIN "meter" m ON m."id" = t."meter_id"
+GROUP BY m."name", t."metric", t."name", t."unit", date_trunc('hour', e."time", 'UTC')
+UNION ALL
+SELECT date_trunc('day', e."time", 'UTC') AS "time", 'day' AS "period", m."name" AS "meter", t."metric" AS "metric", t."name" AS "topic", t."unit" AS "unit",
+  sum(e."consumption") AS "consumption",
+  CASE max(e."severity") WHEN 4 THEN 'suspect' WHEN 3 THEN 'reset' WHEN 2 THEN 'wrap' WHEN 1 THEN 'gap' ELSE 'good' END AS "quality"
+FROM "counter_quarter" e JOIN "topic" t ON t."id" = e."topic_id" JOIN "meter" m ON m."id" = t."meter_id"
+GROUP BY m."name", t."metric", t."name", t."unit", date_trunc('day', e."time", 'UTC');
 
 -- VOLTTRON's schema, for what was built on it.
 CREATE VIEW "topics" AS SELECT "id" AS "topic_id", "name" AS "topic_name" FROM "topic";

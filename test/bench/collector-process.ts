@@ -1,0 +1,118 @@
+// The collector under measurement: the real daemon, with the real recorder and store, in a process of its own.
+
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import process from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Daemon, startDaemon } from '../../src/daemon.js';
+import { silentLog } from '../../src/log.js';
+import { serveParent } from './child.js';
+import { type Endpoint, metersAt } from './site.js';
+
+export type CollectorQuestion =
+  | {
+      readonly do: 'setup';
+      readonly endpoints: readonly Endpoint[];
+      readonly databaseUrl: string;
+      readonly directory: string;
+      readonly intervalMs: number;
+    }
+  | { readonly do: 'collect'; readonly cycles: number }
+  | { readonly do: 'watch'; readonly seconds: number };
+
+export interface CollectorAnswer {
+  readonly url: string;
+  /** Per cycle by hand, from its start to the last answer of a meter, ms. */
+  readonly durationsMs: readonly number[];
+  readonly requests: number;
+  readonly readings: number;
+  readonly missedSlots: number;
+  readonly overrunSlots: number;
+  readonly cpuMs: number;
+  /** Once a second. */
+  readonly rssBytes: readonly number[];
+  /** Longest block of the event loop in each second, ms. */
+  readonly blockedMs: readonly number[];
+}
+
+let daemon: Daemon | null = null;
+/** When the newest poll came in. */
+let lastPolled = 0;
+
+const totals = () => {
+  const meters = daemon?.service.status().meters ?? [];
+  const sum = (of: (counters: (typeof meters)[number]['counters']) => number) =>
+    meters.reduce((total, { counters }) => total + of(counters), 0);
+  return {
+    requests: sum((c) => c.requests),
+    readings: sum((c) => c.readings),
+    missedSlots: sum((c) => c.missedSlots),
+    overrunSlots: sum((c) => c.overrunSlots),
+  };
+};
+
+serveParent<CollectorQuestion, CollectorAnswer>(
+  async (question) => {
+    if (question.do === 'setup') {
+      const { endpoints, databaseUrl, directory, intervalMs } = question;
+      daemon = await startDaemon({
+        config: {
+          file: null,
+          meters: metersAt(endpoints, intervalMs),
+          database: { url: databaseUrl },
+          spool: { directory: `${directory}/spool`, maxBytes: 1e9, maxAgeMs: 1e10 },
+          retention: { readingsMs: null, rollupsMs: null },
+          http: { host: '127.0.0.1', port: 0, token: '', tlsCertificate: '', tlsKey: '' },
+          log: { level: 'warn', format: 'text', file: '', maxBytes: 1e7, maxFiles: 1 },
+          highAvailability: false,
+        },
+        log: { ...silentLog, error: console.error, warn: console.error },
+      });
+      const { latest } = daemon.service;
+      const update = latest.update.bind(latest);
+      latest.update = (poll) => {
+        update(poll);
+        lastPolled = performance.now();
+      };
+    }
+    const running = daemon as Daemon;
+    const before = totals();
+    const cpu = process.cpuUsage();
+    const durationsMs: number[] = [];
+    const rssBytes: number[] = [];
+    const blockedMs: number[] = [];
+    if (question.do === 'collect') {
+      for (let i = 0; i < question.cycles; i++) {
+        const start = performance.now();
+        await running.service.collect({ iterations: 1, waitMs: 0, meters: null, signal: new AbortController().signal });
+        durationsMs.push(lastPolled - start);
+      }
+    }
+    if (question.do === 'watch') {
+      const delay = monitorEventLoopDelay({ resolution: 1 });
+      delay.enable();
+      for (let second = 0; second < question.seconds; second++) {
+        await sleep(1000);
+        blockedMs.push(delay.max / 1e6);
+        delay.reset();
+        rssBytes.push(process.memoryUsage.rss());
+      }
+      delay.disable();
+    }
+    const { user, system } = process.cpuUsage(cpu);
+    const after = totals();
+    return {
+      url: running.url,
+      durationsMs,
+      requests: after.requests - before.requests,
+      readings: after.readings - before.readings,
+      missedSlots: after.missedSlots - before.missedSlots,
+      overrunSlots: after.overrunSlots - before.overrunSlots,
+      cpuMs: (user + system) / 1000,
+      rssBytes,
+      blockedMs,
+    };
+  },
+  async () => {
+    await daemon?.stop();
+  },
+);

@@ -1,0 +1,74 @@
+// How near a cycle comes to requests × latency: the same meters, read by a bare socket and by the collector.
+
+import type { BareAnswer, BareQuestion } from './bare-process.js';
+import { startChild } from './child.js';
+import type { CollectorAnswer, CollectorQuestion } from './collector-process.js';
+import { type Figure, median } from './figure.js';
+import type { Context } from './main.js';
+import type { MetersSetup } from './meters-process.js';
+import { BLOCKS, type Endpoint } from './site.js';
+
+const SEPARATE = [1, 10, 100, 1000];
+const LATENCIES_MS = [0, 5, 20, 50];
+const GATEWAYS = [
+  { units: 10, latencyMs: 5 },
+  { units: 32, latencyMs: 20 },
+];
+const CYCLES = 7;
+
+export async function cycleFigures(context: Context): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  for (const links of SEPARATE) {
+    for (const latencyMs of LATENCIES_MS) {
+      const name = `${links} meter${links > 1 ? 's' : ''}, each on its own link, ${latencyMs} ms`;
+      // Without latency the limit is the bare client's CPU; nothing is promised there.
+      const target = latencyMs === 0 ? null : 1.1;
+      figures.push(...(await measure(context, { links, unitsPerLink: 1, latencyMs }, { name, target })));
+    }
+  }
+  for (const { units, latencyMs } of GATEWAYS) {
+    const name = `${units} meters behind one gateway, ${latencyMs} ms`;
+    figures.push(...(await measure(context, { links: 1, unitsPerLink: units, latencyMs }, { name, target: 1.05 })));
+  }
+  return figures;
+}
+
+async function measure(
+  { folder, say }: Context,
+  setup: MetersSetup,
+  { name, target }: { name: string; target: number | null },
+): Promise<Figure[]> {
+  say(`cycle: ${name}`);
+  const meters = await startChild<MetersSetup, Endpoint[]>('meters-process', setup);
+  const endpoints = meters.first;
+  const bare = await startChild<BareQuestion, BareAnswer>('bare-process', { do: 'setup', endpoints, database: null });
+  const directory = folder();
+  const collector = await startChild<CollectorQuestion, CollectorAnswer>('collector-process', {
+    do: 'setup',
+    endpoints,
+    databaseUrl: `file:${directory}/emdc.db`,
+    directory,
+    // Its own slots stay out of the way: the cycles are asked for.
+    intervalMs: 86_400_000,
+  });
+  try {
+    const limits: number[] = [];
+    const own: number[] = [];
+    let requests = 0;
+    // By turns, so that whatever else the machine does meets both; the first of each warms up.
+    for (let cycle = 0; cycle <= CYCLES; cycle++) {
+      const limit = await bare.ask({ do: 'cycles', cycles: 1 });
+      const answer = await collector.ask({ do: 'collect', cycles: 1 });
+      if (cycle === 0) continue;
+      limits.push(...limit.durationsMs);
+      own.push(...answer.durationsMs);
+      requests = answer.requests;
+    }
+    const count = setup.links * setup.unitsPerLink;
+    if (requests !== count * BLOCKS.length) throw new Error(`${name}: ${requests} requests for ${count} meters`);
+    return [{ group: 'Cycle time', name, value: median(own), unit: 'ms', limit: median(limits), target }];
+  } finally {
+    await Promise.all([bare.stop(), collector.stop()]);
+    await meters.stop();
+  }
+}

@@ -1,0 +1,181 @@
+// Single parts: planning, start-up, the spool's drain, and the way users read meters without a collector.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import process from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { systemClock } from '../../src/clock.js';
+import { silentLog } from '../../src/log.js';
+import type { Metric } from '../../src/meter.js';
+import { packageRoot } from '../../src/paths.js';
+import { planBlocks } from '../../src/plan/blocks.js';
+import { openRecorder } from '../../src/record/recorder.js';
+import { openStore } from '../../src/store/open.js';
+import { metric } from '../support/metric.js';
+import { meterInfo, pollOf } from '../support/polls.js';
+import { startChild } from './child.js';
+import { type Figure, median } from './figure.js';
+import type { Context } from './main.js';
+import type { MetersSetup } from './meters-process.js';
+import { BLOCKS, type Endpoint, METRICS } from './site.js';
+
+export async function planFigures({ say }: Context): Promise<Figure[]> {
+  say('planning: 1,000 maps of 500 metrics');
+  const maps = Array.from({ length: 1000 }, (_, seed) => randomMetrics(seed));
+  const start = performance.now();
+  for (const metrics of maps) planBlocks(metrics, { maxRegisters: 125, maxGap: 32 });
+  const group = 'Parts';
+  return [
+    {
+      group,
+      name: 'planning 1,000 maps of 500 metrics',
+      value: performance.now() - start,
+      unit: 'ms',
+      limit: null,
+      target: null,
+    },
+  ];
+}
+
+function randomMetrics(seed: number): Metric[] {
+  let state = seed + 1;
+  const random = (most: number): number => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    return Math.floor((state / 2 ** 32) * most);
+  };
+  let address = 0;
+  return Array.from({ length: 500 }, (_, i) => {
+    address += random(10) === 0 ? random(80) : random(4);
+    const size = [1, 2, 2, 4][random(4)] as number;
+    const made = metric({
+      name: `m${i}`,
+      dataType: size === 1 ? 'UINT16' : size === 2 ? 'FLOAT32' : 'FLOAT64',
+      address,
+      size,
+    });
+    address += size;
+    return made;
+  });
+}
+
+/** From the command to the first reading that GET /metric answers, as a user starts it. */
+export async function startFigures({ folder, say }: Context): Promise<Figure[]> {
+  const meters = await startChild<MetersSetup, Endpoint[]>('meters-process', {
+    links: 1,
+    unitsPerLink: 1,
+    latencyMs: 0,
+  });
+  const times: number[] = [];
+  try {
+    for (let run = 0; run < 5; run++) {
+      say(`start-up: ${run + 1} of 5`);
+      const directory = folder();
+      const map = `${directory}/bench.csv`;
+      const header = 'Metric Name,Metric Description,Metric Address,Metric Size,Scaling Factor,Data Type';
+      const rows = BLOCKS.flatMap(({ start, count }) =>
+        Array.from({ length: count / 2 }, (_, i) => `metric_${start + 2 * i},,${start + 2 * i},2,1,FLOAT32`),
+      );
+      writeFileSync(map, [header, ...rows, ''].join('\n'));
+      const port = 20_000 + Math.floor(Math.random() * 20_000);
+      const args = [
+        'run',
+        '--host',
+        '127.0.0.1',
+        '--port',
+        String(meters.first[0]?.port),
+        '--topic-prefix',
+        'bench/meter',
+        '--map',
+        map,
+      ];
+      const settings = ['--schedule', '1s', '--http.port', String(port), '--log.level', 'error'];
+      const paths = ['--database.url', `file:${directory}/emdc.db`, '--spool.directory', `${directory}/spool`];
+      const start = performance.now();
+      const child = spawn(process.execPath, [`${packageRoot}dist/src/main.js`, ...args, ...settings, ...paths], {
+        stdio: ['ignore', 'ignore', 'inherit'],
+      });
+      while (!(await answers(port))) await sleep(5);
+      times.push(performance.now() - start);
+      child.kill('SIGTERM');
+      await once(child, 'exit');
+    }
+  } finally {
+    await meters.stop();
+  }
+  // The first slot of a schedule of one second comes half a second after the start, on average.
+  return [
+    {
+      group: 'Parts',
+      name: 'start to first reading (schedule 1s)',
+      value: median(times),
+      unit: 'ms',
+      limit: null,
+      target: 1500,
+    },
+  ];
+}
+
+async function answers(port: number): Promise<boolean> {
+  try {
+    const response = await fetch(`http://127.0.0.1:${port}/metric?name=metric_4610`);
+    await response.arrayBuffer();
+    return response.status === 200;
+  } catch {
+    return false;
+  }
+}
+
+/** Ten minutes' worth of 100 meters a second, spooled, then taken by the database when it comes back. */
+export async function drainFigures({ folder, say }: Context): Promise<Figure[]> {
+  say('drain: 60,000 polls out of the spool');
+  const directory = folder();
+  const meters = Array.from({ length: 100 }, (_, i) => meterInfo(`drain/meter_${i}`, METRICS));
+  let away = true;
+  const recorder = await openRecorder({
+    dialect: 'sqlite',
+    openStore: async () => {
+      if (away) throw Object.assign(new Error('away for the benchmark'), { remedy: 'spool' });
+      return openStore({ url: `file:${directory}/emdc.db`, log: silentLog });
+    },
+    spool: { directory: `${directory}/spool`, maxBytes: 1e9, maxAgeMs: 1e12 },
+    clock: systemClock,
+    log: silentLog,
+  });
+  const first = Math.floor(Date.now() / 1000) * 1000 - 600_000;
+  const values = Array.from({ length: METRICS }, (_, i) => 230 + i / 7);
+  const spooling = performance.now();
+  for (let cycle = 0; cycle < 600; cycle++) {
+    await recorder.record({ polls: meters.map((meter) => pollOf(meter, first + cycle * 1000, values)), gaps: [] });
+  }
+  const spooled = performance.now() - spooling;
+  const { readings, bytes } = recorder.state().spool;
+  away = false;
+  const draining = performance.now();
+  while (recorder.state().spool.readings === readings) await sleep(2);
+  const begun = performance.now();
+  while (recorder.state().spool.readings > 0) await sleep(5);
+  const drained = performance.now() - begun;
+  await recorder.close({ deadlineMs: 5000 });
+  const group = 'Spool';
+  return [
+    {
+      group,
+      name: 'into the spool, every cycle synced',
+      value: readings / (spooled / 1000),
+      unit: '/s',
+      limit: null,
+      target: null,
+    },
+    { group, name: 'bytes per reading', value: bytes / readings, unit: 'B', limit: null, target: null },
+    {
+      group,
+      name: 'noticed that the database is back',
+      value: begun - draining,
+      unit: 'ms',
+      limit: null,
+      target: null,
+    },
+    { group, name: 'drained', value: readings / (drained / 1000), unit: '/s', limit: null, target: null },
+  ];
+}

@@ -1,0 +1,222 @@
+// How fast readings become durable: one write of the store against the best batch that the database's own driver has, and
+// what a reading costs on disk.
+
+import { closeSync, fsyncSync, openSync, statSync } from 'node:fs';
+import Database from 'libsql';
+import { createPool } from 'mariadb';
+import pg from 'pg';
+import { silentLog } from '../../src/log.js';
+import type { Poll } from '../../src/reading.js';
+import { openStore } from '../../src/store/open.js';
+import { meterInfo } from '../support/polls.js';
+import { type Figure, median } from './figure.js';
+import type { Context } from './main.js';
+
+const SIZES = [21, 2100, 21_000];
+const WRITES = 12;
+
+interface Bare {
+  write(slot: number, values: Float64Array): Promise<void>;
+  close(): Promise<void>;
+}
+
+interface Backend {
+  readonly name: string;
+  readonly url: string;
+  readonly bare: () => Promise<Bare>;
+  /** Of the bare driver's speed, from 2,100 readings on. */
+  readonly target: number;
+}
+
+export async function storeFigures(context: Context): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  for (const backend of backends(context)) {
+    const store = await openStore({ url: backend.url, log: silentLog });
+    const bare = await backend.bare();
+    for (const size of SIZES) {
+      context.say(`store: ${backend.name}, ${size} readings per write`);
+      const meters = Array.from({ length: size / 21 }, (_, i) => meterInfo(`store/${size}/meter_${i}`, 21));
+      const own: number[] = [];
+      const limits: number[] = [];
+      for (let write = 0; write < WRITES + 2; write++) {
+        const slot = Math.floor(Date.now() / 1000) * 1000 + write * 1000;
+        const values = Float64Array.from({ length: size }, () => Math.fround(Math.random() * 500));
+        const polls = meters.map((meter, i) => pollWith(meter, slot, values.subarray(i * 21, i * 21 + 21)));
+        const start = performance.now();
+        await store.write({ polls, gaps: [] });
+        const middle = performance.now();
+        await bare.write(slot, values);
+        if (write < 2) continue;
+        own.push(middle - start);
+        limits.push(performance.now() - middle);
+      }
+      figures.push({
+        group: 'Readings stored per second, against the driver alone',
+        name: `${backend.name}, ${size.toLocaleString('en')} readings per write`,
+        value: size / (median(own) / 1000),
+        unit: '/s',
+        limit: size / (median(limits) / 1000),
+        target: size >= 2100 ? backend.target : null,
+        least: true,
+      });
+    }
+    await store.close();
+    await bare.close();
+  }
+  return figures;
+}
+
+function pollWith(meter: Poll['meter'], slot: number, values: Float64Array): Poll {
+  return {
+    meter,
+    slot,
+    readAt: slot + 2,
+    durationMs: 5,
+    requests: 2,
+    values: values.slice(),
+    missing: new Map(),
+    error: null,
+  };
+}
+
+function backends({ folder, postgresUrl, mysqlUrl }: Context): Backend[] {
+  const directory = folder();
+  const sqlite: Backend = {
+    name: 'SQLite',
+    url: `file:${directory}/emdc.db`,
+    target: 0.8,
+    bare: async () => bareSqlite(`${directory}/bare.db`),
+  };
+  return [
+    sqlite,
+    ...(postgresUrl
+      ? [{ name: 'PostgreSQL (COPY)', url: postgresUrl, target: 0.5, bare: () => barePostgres(postgresUrl) }]
+      : []),
+    ...(mysqlUrl ? [{ name: 'MariaDB', url: mysqlUrl, target: 0.8, bare: () => bareMariadb(mysqlUrl) }] : []),
+  ];
+}
+
+async function bareSqlite(file: string): Promise<Bare> {
+  const db = new Database(file);
+  db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
+  db.exec('CREATE TABLE reading (ts INTEGER, topic_id INTEGER, value REAL, PRIMARY KEY (ts, topic_id)) WITHOUT ROWID');
+  const statement = db.prepare('INSERT INTO reading VALUES (?, ?, ?) ON CONFLICT DO NOTHING');
+  return {
+    write: async (slot, values) => {
+      db.exec('BEGIN');
+      for (let topic = 0; topic < values.length; topic++) statement.run(slot, topic, values[topic]);
+      db.exec('COMMIT');
+    },
+    close: async () => void db.close(),
+  };
+}
+
+async function barePostgres(url: string): Promise<Bare> {
+  const { from } = await import('pg-copy-streams');
+  const { pipeline } = await import('node:stream/promises');
+  const { Readable } = await import('node:stream');
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query('DROP TABLE IF EXISTS bench_bare');
+  await client.query(
+    'CREATE TABLE bench_bare (ts timestamptz, topic_id int, value double precision, PRIMARY KEY (ts, topic_id))',
+  );
+  return {
+    write: async (slot, values) => {
+      const time = new Date(slot).toISOString();
+      let text = '';
+      for (let topic = 0; topic < values.length; topic++) text += `${time}\t${topic}\t${values[topic]}\n`;
+      await pipeline(Readable.from([text]), client.query(from('COPY bench_bare FROM STDIN')));
+    },
+    close: async () => {
+      await client.query('DROP TABLE bench_bare');
+      await client.end();
+    },
+  };
+}
+
+async function bareMariadb(url: string): Promise<Bare> {
+  const pool = createPool(url.replace(/^mysql:/, 'mariadb:'));
+  const connection = await pool.getConnection();
+  await connection.query('DROP TABLE IF EXISTS bench_bare');
+  await connection.query('CREATE TABLE bench_bare (ts bigint, topic_id int, value double, PRIMARY KEY (ts, topic_id))');
+  return {
+    write: async (slot, values) => {
+      await connection.batch(
+        'INSERT IGNORE INTO bench_bare VALUES (?, ?, ?)',
+        Array.from(values, (value, topic) => [slot, topic, value]),
+      );
+    },
+    close: async () => {
+      await connection.query('DROP TABLE bench_bare');
+      await connection.release();
+      await pool.end();
+    },
+  };
+}
+
+/** Bytes kept per reading after a day of cycles in an hour's time, upkeep included. */
+export async function diskFigures(context: Context): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  for (const [topics, cycles, target] of [
+    [2100, 720, 250],
+    [21, 4320, 700],
+  ] as const) {
+    context.say(`disk: ${topics} topics every 10 s, ${cycles} cycles`);
+    const directory = context.folder();
+    const store = await openStore({ url: `file:${directory}/emdc.db`, log: silentLog });
+    const meters = Array.from({ length: topics / 21 }, (_, i) => meterInfo(`disk/meter_${i}`, 21));
+    const start = Math.floor(Date.now() / 3_600_000) * 3_600_000 - cycles * 10_000;
+    const before = context.deviceBytes(directory);
+    for (let cycle = 0; cycle < cycles; cycle++) {
+      const slot = start + cycle * 10_000;
+      const polls = meters.map((meter) =>
+        pollWith(
+          meter,
+          slot,
+          Float64Array.from({ length: 21 }, () => Math.fround(Math.random() * 500)),
+        ),
+      );
+      await store.write({ polls, gaps: [] });
+      if (cycle % 30 === 0) while (await store.maintain(slot)) await Promise.resolve();
+    }
+    while (await store.maintain(Date.now())) await Promise.resolve();
+    await store.close();
+    syncFile(`${directory}/emdc.db`);
+    const readings = topics * cycles;
+    const group = `SQLite on disk, ${topics} topics every 10 s`;
+    figures.push({
+      group,
+      name: 'bytes kept per reading',
+      value: statSync(`${directory}/emdc.db`).size / readings,
+      unit: 'B',
+      limit: null,
+      target: topics === 2100 ? 30 : null,
+    });
+    const written = context.deviceBytes(directory) - before;
+    const perReading = written / readings;
+    figures.push({
+      group,
+      name: `bytes written per reading (${context.deviceCounter})`,
+      value: perReading,
+      unit: 'B',
+      limit: null,
+      target,
+    });
+    figures.push({
+      group,
+      name: 'written per day',
+      value: (perReading * topics * 8640) / 1e9,
+      unit: 'GB',
+      limit: null,
+      target: null,
+    });
+  }
+  return figures;
+}
+
+function syncFile(file: string): void {
+  const fd = openSync(file, 'r');
+  fsyncSync(fd);
+  closeSync(fd);
+}

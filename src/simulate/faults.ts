@@ -49,8 +49,10 @@ const send = (...frames: Buffer[]): Step[] => frames.map((bytes) => ({ do: 'send
 const wait = (ms: number): Step => ({ do: 'wait', ms });
 const ms = (standard: number) => ({ unit: 'ms', standard });
 
+/** A wrong frame. Its data are wrong too, so that whoever believes it shows it. */
 function changed(answer: Buffer, change: (frame: Buffer) => void): Buffer {
   const frame = Buffer.from(answer);
+  for (let i = 9; i < frame.length; i++) frame[i] = (frame[i] as number) ^ 0x55;
   change(frame);
   return frame;
 }
@@ -73,8 +75,8 @@ function exception(answer: Buffer, code: number): Buffer {
 }
 
 const dataBytes = (answer: Buffer): number => answer.length - 9;
-const garbage = (length: number, turn: number): Buffer =>
-  Buffer.from(Array.from({ length }, (_, i) => ((i + turn) * 167 + 13) & 0xff));
+const NOISE = Buffer.from(Array.from({ length: 65_536 + 251 }, (_, i) => (i * i + 13 * i + (i >> 3)) & 0xff));
+const garbage = (length: number, turn: number): Buffer => NOISE.subarray(turn % 251, (turn % 251) + length);
 
 const KINDS: Readonly<Record<string, FaultKind>> = {
   refuse: { text: 'refuses connections', connection: () => ({ refuse: true }) },
@@ -106,7 +108,6 @@ const KINDS: Readonly<Record<string, FaultKind>> = {
       ...send(
         changed(a, (f) => {
           f.writeUInt16BE((f.readUInt16BE(0) + 1) & 0xffff, 0);
-          f.fill(0x55, 9);
         }),
       ),
     ],

@@ -3,7 +3,7 @@
 
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { RegisterFunction } from '../meter.js';
 import { type ConnectionFault, type Fault, faultNamed, type Step } from './faults.js';
 import type { RegisterImage } from './register-image.js';
@@ -245,7 +245,7 @@ async function perform(socket: Socket, steps: readonly Step[]): Promise<void> {
         socket.write(step.bytes);
         break;
       case 'wait':
-        await sleep(step.ms);
+        await (step.ms === 0 ? nextTurn() : sleep(step.ms));
         break;
       case 'close':
         socket.end();

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import type { Metric, RegisterFunction } from '../../src/meter.js';
 import type { Plan, Span } from '../../src/plan/block.js';
 import { type PlanLimits, planBlocks, touches } from '../../src/plan/blocks.js';
+import { exhaustivePlan } from '../support/exhaustive-plan.js';
 import { metric } from '../support/metric.js';
 
 const at = (address: number, size: number, table: RegisterFunction = 'holding'): Metric =>
@@ -131,49 +132,14 @@ function assertSound(metrics: readonly Metric[], plan: Plan, given: PlanLimits):
   );
 }
 
-/** Fewest requests, then fewest registers, over every way to choose blocks; by brute force. */
-function exhaustive(metrics: readonly Metric[], plan: Plan, given: PlanLimits): [requests: number, registers: number] {
-  const most = Math.min(given.maxRegisters, given.learned?.maxRegisters ?? 125);
-  const readable = metrics.filter((_, index) => !plan.unread.includes(index));
-  const valid: { start: number; count: number; covers: number }[] = [];
-  for (let start = 0; start <= 28; start++) {
-    next: for (let count = 1; count <= most; count++) {
-      if (given.learned?.refused.some((span) => touches({ start, count }, span))) continue;
-      let gap = 0;
-      for (let register = start; register < start + count; register++) {
-        gap = readable.some((m) => m.address <= register && register < m.address + m.size) ? 0 : gap + 1;
-        if (gap > given.maxGap) continue next;
-      }
-      let covers = 0;
-      readable.forEach((m, bit) => {
-        if (start <= m.address && m.address + m.size <= start + count) covers |= 1 << bit;
-      });
-      if (covers !== 0) valid.push({ start, count, covers });
-    }
-  }
-  const all = (1 << readable.length) - 1;
-  const best = new Map<number, [number, number]>([[0, [0, 0]]]);
-  for (let covered = 0; covered < all; covered++) {
-    const known = best.get(covered);
-    if (known === undefined) continue;
-    for (const block of valid) {
-      const next = covered | block.covers;
-      if (next === covered) continue;
-      const cost: [number, number] = [known[0] + 1, known[1] + block.count];
-      const old = best.get(next);
-      if (!old || cost[0] < old[0] || (cost[0] === old[0] && cost[1] < old[1])) best.set(next, cost);
-    }
-  }
-  return best.get(all) as [number, number];
-}
-
 test('no exhaustive search finds fewer requests, nor fewer registers with as many', () => {
   fc.assert(
     fc.property(smallMetrics, smallLimits, (metrics, given) => {
       const plan = planBlocks(metrics, given);
       assertSound(metrics, plan, given);
       const registers = plan.blocks.reduce((sum, block) => sum + block.count, 0);
-      assert.deepEqual([plan.blocks.length, registers], exhaustive(metrics, plan, given));
+      const readable = metrics.filter((_, index) => !plan.unread.includes(index));
+      assert.deepEqual([plan.blocks.length, registers], exhaustivePlan(readable, given));
     }),
     { numRuns: 400 },
   );

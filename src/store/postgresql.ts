@@ -80,12 +80,16 @@ function monthsOf({ slots }: Readings): Set<number> {
   let from = 0;
   for (const slot of slots) {
     if (slot >= from && slot < until) continue;
-    const date = new Date(slot);
-    from = Date.UTC(date.getUTCFullYear(), date.getUTCMonth());
+    from = monthOf(slot);
     until = nextMonth(from);
     months.add(from);
   }
   return months;
+}
+
+export function monthOf(time: number): number {
+  const date = new Date(time);
+  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth());
 }
 
 export function nextMonth(month: number): number {

@@ -1,4 +1,8 @@
-import { storeContract } from '../contract/store.js';
+import { type ContractOptions, storeContract } from '../contract/store.js';
+import { upkeepContract } from '../contract/upkeep.js';
 import { makeSqliteDatabase } from './sqlite-database.js';
 
-storeContract('SQLite', { make: async () => makeSqliteDatabase(), ms: (column) => column });
+const options: ContractOptions = { make: async () => makeSqliteDatabase(), ms: (column) => column };
+
+storeContract('SQLite', options);
+upkeepContract('SQLite', options);

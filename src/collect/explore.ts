@@ -68,8 +68,8 @@ class Explorer {
   }
 
   async run(): Promise<boolean> {
+    // Blocks and single metrics are asked twice, since a refusal may pass and what is concluded from it keeps for a while.
     for (const block of this.#given.refused) {
-      // Asked twice, since a refusal may pass: what is concluded from one keeps for a while.
       if ((await this.#ask(block)) === 'refused') await this.#dissect(block);
     }
     while (!this.#over) {
@@ -92,7 +92,10 @@ class Explorer {
     const whole = hull(fields);
     if (whole.count < block.count && (await this.#ask(whole)) !== 'refused') return;
     const alone = second === undefined ? only : fields.find((field) => field.count === whole.count);
-    if (alone !== undefined) return this.#blame(alone);
+    if (alone !== undefined) {
+      if ((await this.#ask(alone)) === 'refused') await this.#blame(alone);
+      return;
+    }
     const [left, right] = halves(fields, whole);
     const leftAnswer = await this.#ask(left);
     const rightAnswer = await this.#ask(right);

@@ -27,14 +27,14 @@ const limits = { maxRegisters: 125, maxGap: 32 };
 async function poll(
   metrics: readonly Metric[],
   truth: Truth,
-  { learned = nothing, given = limits, stopAfter = 1e9 } = {},
+  { learned = nothing, given = limits, stopAfter = 1e9, glitch = 0 } = {},
 ) {
   const read = new Set<number>();
   const asked: Span[] = [];
   const ask = async (span: Span): Promise<Answer> => {
     if (asked.length >= stopAfter) return 'stop';
     asked.push(span);
-    if (!accepts(truth, span)) return 'refused';
+    if (!accepts(truth, span) || asked.length === glitch) return 'refused';
     metrics.forEach(({ function: table, address, size }, index) => {
       const inside = span.start <= address && address + size <= span.start + span.count;
       if (table === span.function && inside) read.add(index);
@@ -100,6 +100,21 @@ test('a meter that refuses everything teaches nothing and is not asked for every
   assert.deepEqual(learned, nothing);
   assert.equal(settled, false);
   assert.ok(requests < 62);
+});
+
+test('a refusal that passes, wherever in the search it falls, is not taken for a missing register', async () => {
+  const metrics = row(16);
+  const truth: Truth = { most: 125, holes: [9], boundaries: [] };
+  for (let glitch = 2; glitch < 12; glitch++) {
+    const { learned } = await poll(metrics, truth, { glitch });
+    const lost = metrics.filter(
+      ({ address }) => planBlocks([at(address, 2)], { ...limits, learned }).unread.length > 0,
+    );
+    assert.deepEqual(
+      lost.map(({ address }) => address),
+      [8],
+    );
+  }
 });
 
 test('an exploration cut short keeps what it found so far, and none of it is wrong', async () => {

@@ -7,6 +7,7 @@ import { extname } from 'node:path';
 import { CFB, read, SSF, utils, type WorkSheet, write } from 'xlsx';
 import { EmdcError, messageOf } from '../errors.js';
 import { type ChoiceList, dressSheet, escapeXml, styleHeader } from './sheet-xml.js';
+import { readZip } from './zip.js';
 
 /** `uncomputed`: a formula without a stored value. `error`: `#REF!` and the like. */
 export type CellKind = 'text' | 'number' | 'boolean' | 'date' | 'error' | 'uncomputed';
@@ -50,6 +51,7 @@ export interface Workbook {
 }
 
 const MAX_BYTES = 32 * 1024 * 1024;
+const MAX_UNPACKED_BYTES = 128 * 1024 * 1024;
 /** More rows than a meter has registers: the rest of a runaway sheet is not looked at. */
 const MAX_ROWS = 70_000;
 
@@ -83,11 +85,19 @@ function parseXlsx(bytes: Uint8Array, file: string): Workbook {
   // The library takes anything for text: without this check a PDF would load as a sheet of one strange cell.
   if (bytes[0] !== 0x50 || bytes[1] !== 0x4b) throw unreadable(`${file} is not an .xlsx file`);
   try {
-    const book = read(bytes, { type: 'array', cellNF: true, cellStyles: true, sheetRows: MAX_ROWS });
+    const sound = repack(readZip(Buffer.from(bytes), MAX_UNPACKED_BYTES));
+    const book = read(sound, { type: 'buffer', cellNF: true, cellStyles: true, sheetRows: MAX_ROWS });
     return { format: 'xlsx', sheets: book.SheetNames.map((name) => toSheet(name, book.Sheets[name])) };
   } catch (error) {
     throw unreadable(`${file} is not an .xlsx file that can be read: ${messageOf(error)}`, error);
   }
+}
+
+/** What has proven whole, in a container that the library can do no harm with. */
+function repack(parts: ReadonlyMap<string, Buffer>): Buffer {
+  const zip: Zip = CFB.utils.cfb_new();
+  for (const [name, content] of parts) if (!name.endsWith('/')) CFB.utils.cfb_add(zip, `/${name}`, content);
+  return Buffer.from(CFB.write(zip, { type: 'buffer', fileType: 'zip' }));
 }
 
 function parseCsv(bytes: Uint8Array): Workbook {

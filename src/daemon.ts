@@ -3,10 +3,10 @@
 
 import { type Clock, systemClock } from './clock.js';
 import { Cycles } from './collect/cycle.js';
+import { DownTime } from './collect/down-time.js';
 import { explainLoad, linkLoads } from './collect/feasible.js';
 import { MeterPoller } from './collect/poll.js';
 import { Scheduler } from './collect/schedule.js';
-import { slotsSince } from './collect/slots.js';
 import { LossWatch, serviceStatus } from './collect/status.js';
 import type { Config } from './config/config.js';
 import { messageOf } from './errors.js';
@@ -17,7 +17,6 @@ import { linkKeyOf, type Meter } from './meter.js';
 import { openLinkPool } from './modbus/pool.js';
 import { version } from './paths.js';
 import { learnedPlansFile, openLearnedPlans } from './plan/learned.js';
-import type { Gap } from './reading.js';
 import { openRecorder, type Recorder } from './record/recorder.js';
 import type { Service } from './service.js';
 import { openStore } from './store/open.js';
@@ -113,10 +112,14 @@ async function assemble({ config, log, clock = systemClock }: DaemonOptions, clo
   const cycles = new Cycles({ clock, log, latest, recorder: watched, pollerOf, nextSlotOf }, config.meters);
   closers.push(() => cycles.stop(CYCLE_GRACE_MS));
 
+  const downTime = new DownTime({ recorder, log });
   const scheduler = new Scheduler({
     clock,
     log,
-    onSlot: (tick) => cycles.run(tick),
+    onSlot: (tick) => {
+      const due = cycles.run(tick);
+      void downTime.begin(due, tick.slot);
+    },
     onMissed: (schedule, span) => cycles.missed(schedule, span),
   });
 
@@ -147,7 +150,6 @@ async function assemble({ config, log, clock = systemClock }: DaemonOptions, clo
   logLoads(config.meters, pollers, log);
   scheduler.start(config.meters.map(({ schedule }) => schedule));
   closers.push(() => scheduler.stop());
-  recordDownTime({ meters: config.meters, nextSlotOf, recorder, log });
   return { service, url: http.url };
 }
 
@@ -164,33 +166,6 @@ function logLoads(meters: readonly Meter[], pollers: ReadonlyMap<string, MeterPo
     if (load.verdict === 'fits') log.debug(explainLoad(load));
     else log.warn(explainLoad(load), { hint: 'a longer schedule, fewer meters on this link, or fewer metrics' });
   }
-}
-
-/** The slots between the newest on record and the first of this run are gaps; known once the database has answered. */
-function recordDownTime(options: {
-  readonly meters: readonly Meter[];
-  readonly nextSlotOf: (meter: Meter) => number | null;
-  readonly recorder: Recorder;
-  readonly log: Log;
-}): void {
-  const { meters, nextSlotOf, recorder, log } = options;
-  const firsts = meters.map((meter) => ({ meter, first: nextSlotOf(meter) }));
-  void recorder.lastSlots.then(async (lastSlots) => {
-    const gaps = firsts.flatMap(({ meter, first }): Gap[] => {
-      const last = lastSlots.get(meter.name);
-      const { intervalMs } = meter.schedule;
-      if (last === undefined || first === null || intervalMs === null) return [];
-      const span = slotsSince(last, first, intervalMs);
-      return span ? [{ meter, ...span, reason: 'down' }] : [];
-    });
-    if (gaps.length === 0) return;
-    log.info('slots passed while the collector was down', {
-      meters: gaps.length,
-      slots: gaps.reduce((sum, gap) => sum + gap.slots, 0),
-    });
-    // Meter by meter: after months, the rows of all together would be more than one statement should carry.
-    for (const gap of gaps) await recorder.record({ polls: [], gaps: [gap] });
-  });
 }
 
 function dialectOf(url: string): Dialect {

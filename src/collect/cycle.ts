@@ -85,9 +85,9 @@ export class Cycles {
     for (const [key, lane] of this.#lanes) if (lane.turns.length === 0) this.#lanes.delete(key);
   }
 
-  /** Begins the slot's cycle. */
-  run({ schedule, slot, next }: Tick): void {
-    if (this.#stopped.signal.aborted) return;
+  /** Begins the slot's cycle. Returns the meters that are due. */
+  run({ schedule, slot, next }: Tick): readonly Meter[] {
+    if (this.#stopped.signal.aborted) return [];
     const key = scheduleKeyOf(schedule);
     const due = this.turns.filter(({ meter }) => scheduleKeyOf(meter.schedule) === key);
     const { clock, log } = this.#options;
@@ -110,6 +110,7 @@ export class Cycles {
         log.debug('cycle ended', { schedule: schedule.text, slot: new Date(slot).toISOString(), ms: lastDurationMs });
       }),
     );
+    return due.map(({ meter }) => meter);
   }
 
   /** Counts and records slots that nobody ran. */

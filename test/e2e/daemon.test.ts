@@ -115,7 +115,7 @@ test('what was missed while the collector was down is on record as such', async 
   await cycles(2);
   await daemon.stop();
   await database.run('UPDATE poll SET slot = slot - 60000');
-  await database.run('UPDATE meter SET last_slot = last_slot - 60000');
+  await database.run('UPDATE reading_recent SET ts = ts - 60000');
   const log = new RecordingLog();
   const again = await startDaemon({ config, log });
   await log.until('slots passed while the collector was down');

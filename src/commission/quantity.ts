@@ -52,7 +52,8 @@ const BY_UNIT: Readonly<Record<string, Quantity>> = {
 export function measurandOf(metric: MetricInfo): Measurand {
   const quantity = BY_UNIT[metric.unit.toLowerCase()] ?? quantityByName(metric.name);
   if (quantity === 'other') return { quantity, phase: 'ABC' };
-  if (/demand|max|min|peak|thd|harm|unbal/i.test(metric.name)) return { quantity: 'other', phase: 'ABC' };
+  // `_SF`: SunSpec's powers of ten, with the unit of what they scale.
+  if (/demand|max|min|peak|thd|harm|unbal|_SF$/i.test(metric.name)) return { quantity: 'other', phase: 'ABC' };
   if (metric.kind.type === 'counter') return { quantity: 'energy', phase: phaseOf(metric.name) };
   const phase = phaseOf(metric.name);
   const line = phase === 'AB' || phase === 'BC' || phase === 'CA' || /(_LL|^PPV)/i.test(metric.name);
@@ -73,9 +74,9 @@ function quantityByName(name: string): Quantity {
 }
 
 function phaseOf(name: string): Phase {
-  const end = /(?:_|ph)(AB|BC|CA|AN|BN|CN|A|B|C|N|G)$/i.exec(name)?.[1]?.toUpperCase();
+  const end = /(?:_|ph)(AB|BC|CA|AN|BN|CN|A|B|C|N2?|NG|AuxN|G)$/i.exec(name)?.[1]?.toUpperCase();
   if (end === undefined) return 'ABC';
-  if (end === 'N' || end === 'G') return 'N';
+  if (/^(N2?|NG|AUXN|G)$/.test(end)) return 'N';
   return (end.length === 2 && end.endsWith('N') ? end[0] : end) as Phase;
 }
 

@@ -238,10 +238,12 @@ function powerRules(at: At): Rule[] {
       {
         rule: 'active-power-within-v-times-i',
         metrics: [v, i, w],
-        judge: (look) => ({
-          severity: Math.abs(look(w)) === 0 ? 0 : Math.abs(look(w)) / Math.abs(look(v) * look(i)) / 1.08,
-          text: `${label}: W = ${round(look(w))} is more than V × I = ${round(look(v) * look(i))}`,
-        }),
+        judge: (look) => {
+          const share = look(w) === 0 ? 0 : Math.abs(look(w) / (look(v) * look(i))) / 1.08;
+          // Below the bound says nothing about how right it is.
+          const severity = share <= 1 ? 0 : share;
+          return { severity, text: `${label}: W = ${round(look(w))} is more than V × I = ${round(look(v) * look(i))}` };
+        },
       },
     );
   }

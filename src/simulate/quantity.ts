@@ -12,9 +12,7 @@ type Place = Phase | 'AB' | 'BC' | 'CA' | 'N' | 'all';
 const PREFIXES: Readonly<Record<string, number>> = { k: 1e-3, M: 1e-6 };
 const NEXT: Readonly<Record<Phase, Phase>> = { A: 'B', B: 'C', C: 'A' };
 
-/** `exponents`: names of the metrics that hold a power of ten for others; they stay 0. */
-export function quantityOf(metric: Metric, exponents: ReadonlySet<string>): Quantity {
-  if (exponents.has(metric.name)) return () => 0;
+export function quantityOf(metric: Metric): Quantity {
   const [, prefix = '', base = ''] = /^([kM]?)(VARh|varh|VArh|VAh|Wh|VAR|var|VAr|VA|W|V|A|Hz)$/.exec(metric.unit) ?? [];
   const scale = PREFIXES[prefix] ?? 1;
   const name = metric.name;

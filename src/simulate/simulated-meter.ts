@@ -1,7 +1,7 @@
 // A meter that only exists here: the registers of a register map, filled from the waveform once a second, when asked.
 
 import { encodeMetric } from '../codec/encode.js';
-import type { RegisterMap } from '../meter.js';
+import type { Metric, RegisterMap } from '../meter.js';
 import type { SimulatedUnit } from './meter-server.js';
 import { type Quantity, quantityOf } from './quantity.js';
 import { type ImageOptions, RegisterImage } from './register-image.js';
@@ -25,6 +25,7 @@ export interface SimulatedMeter extends SimulatedUnit {
 }
 
 const UPDATE_MS = 1000;
+const INT16_MOST = 32_767;
 /** A 277/480 V supply; behind current transformers with 5 A secondaries, otherwise a sub-distribution. */
 const VOLTAGE = 277;
 const SECONDARY_CURRENT = 2.5;
@@ -40,8 +41,15 @@ export function simulateMeter(options: SimulatedMeterOptions): SimulatedMeter {
     frequency: 60,
     seed,
   };
-  const exponents = new Set(map.metrics.flatMap((metric) => metric.exponent ?? []));
-  const quantities: readonly Quantity[] = map.metrics.map((metric) => quantityOf(metric, exponents));
+  const measured: readonly Quantity[] = map.metrics.map((metric) => quantityOf(metric));
+  const exponents = exponentsFor(map.metrics, (index) => {
+    const moment = now();
+    return (measured[index] as Quantity)(stateAt(installation, moment), moment / 1000);
+  });
+  const quantities = map.metrics.map(({ name }, index): Quantity => {
+    const exponent = exponents.get(name);
+    return exponent === undefined ? (measured[index] as Quantity) : () => exponent;
+  });
 
   const valuesAt = (time: number): Float64Array => {
     const moment = Math.floor(time / UPDATE_MS) * UPDATE_MS;
@@ -59,7 +67,8 @@ export function simulateMeter(options: SimulatedMeterOptions): SimulatedMeter {
     const values = valuesAt(moment * UPDATE_MS);
     const partial = new Map<string, number>();
     map.metrics.forEach((metric, index) => {
-      const words = encodeMetric(metric, values[index] as number, { ctRatio, ptRatio });
+      const exponent = exponents.get(metric.exponent ?? '') ?? 0;
+      const words = encodeMetric(metric, values[index] as number, { ctRatio, ptRatio, exponent });
       const sharesRegister = /^(BIT|U?INT8$)/.test(metric.dataType);
       const key = `${metric.function} ${metric.address}`;
       if (sharesRegister) {
@@ -70,4 +79,17 @@ export function simulateMeter(options: SimulatedMeterOptions): SimulatedMeter {
     });
   };
   return { unitId, image, refresh, valuesAt };
+}
+
+/** For each metric that holds a power of ten: the least one with which all 16-bit metrics that use it have room. */
+function exponentsFor(metrics: readonly Metric[], valueAt: (index: number) => number): ReadonlyMap<string, number> {
+  const most = new Map<string, number>();
+  metrics.forEach(({ exponent, size, scale }, index) => {
+    if (exponent === null) return;
+    const raw = size === 1 ? Math.abs(valueAt(index) / scale) : 0;
+    most.set(exponent, Math.max(most.get(exponent) ?? 0, raw));
+  });
+  return new Map(
+    [...most].map(([name, raw]) => [name, raw === 0 ? 0 : Math.ceil(Math.log10((2 * raw) / INT16_MOST))] as const),
+  );
 }

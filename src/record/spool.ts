@@ -2,7 +2,7 @@
 // and age, oldest dropped first and counted. What `append` acknowledged is on disk until it was taken or dropped; what an
 // earlier process left is found again. Draining reads whole chunks, oldest first, and deletes a segment only when done.
 
-import { mkdir, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { mkdir, readFile, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../clock.js';
@@ -13,6 +13,7 @@ import type { Batch } from './recorder.js';
 import { readSegment } from './segment.js';
 import { SegmentFile, syncDirectory } from './segment-file.js';
 import { type Damage, SegmentReader } from './segment-reader.js';
+import { count, findSegments, newSegment, type Segment, segmentPath } from './segments.js';
 import { lockSpool, type SpoolLock } from './spool-lock.js';
 import { SpoolLog } from './spool-log.js';
 
@@ -32,49 +33,20 @@ export interface Chunk {
   done(): void;
 }
 
-interface Segment {
-  readonly path: string;
-  bytes: number;
-  /** Waiting, without those already drained. */
-  readings: number;
-  oldest: number;
-  newest: number;
-  /** null: sealed. */
-  file: SegmentFile | null;
-  damaged: boolean;
-}
-
 interface Draining {
   readonly segment: Segment;
   readonly reader: SegmentReader;
 }
 
 const MAX_SEGMENT_BYTES = 8 * 1024 * 1024;
-const NAME = /^segment-(\d{12})\.spool$/;
-
-const segmentAt = (path: string, bytes: number, file: SegmentFile | null): Segment => {
-  return {
-    path,
-    bytes,
-    readings: 0,
-    oldest: Number.POSITIVE_INFINITY,
-    newest: Number.NEGATIVE_INFINITY,
-    file,
-    damaged: false,
-  };
-};
-
 /** Rejects when the directory cannot be used, or is in use. */
 export async function openSpool(options: SpoolOptions): Promise<Spool> {
   const { directory, log } = options;
-  const segments: Segment[] = [];
+  let left: Segment[];
   try {
     const created = await mkdir(directory, { recursive: true });
     if (created !== undefined) await syncDirectory(join(created, '..'));
-    for (const name of (await readdir(directory)).filter((name) => NAME.test(name)).sort()) {
-      const path = join(directory, name);
-      segments.push(segmentAt(path, (await stat(path)).size, null));
-    }
+    left = await findSegments(directory);
   } catch (error) {
     throw new EmdcError({
       code: 'spool-unusable',
@@ -83,7 +55,7 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
       cause: error,
     });
   }
-  return new Spool(options, await lockSpool(directory, log), segments);
+  return new Spool(options, await lockSpool(directory, log), left);
 }
 
 export class Spool {
@@ -107,7 +79,7 @@ export class Spool {
     this.#lock = lock;
     this.#say = new SpoolLog(options.log, options);
     this.#segments = left;
-    this.#sequence = Number(NAME.exec(left.at(-1)?.path.slice(-26) ?? '')?.[1] ?? 0);
+    this.#sequence = left.at(-1)?.sequence ?? 0;
     this.ready = this.#scan([...left]);
   }
 
@@ -187,17 +159,15 @@ export class Spool {
   }
 
   async #append(batch: Batch): Promise<void> {
-    const { readings, oldest, newest } = summarize(batch);
-    const { segment, file } = await this.#segmentFor(oldest);
+    const summary = summarize(batch);
+    const { segment, file } = await this.#segmentFor(summary.oldest);
     try {
       segment.bytes += await file.append(batch);
     } catch (error) {
       await this.#seal(segment);
       throw error;
     }
-    segment.readings += readings;
-    segment.oldest = Math.min(segment.oldest, oldest);
-    segment.newest = Math.max(segment.newest, newest);
+    count(segment, summary);
     await this.#keepBound();
   }
 
@@ -211,9 +181,9 @@ export class Spool {
       await this.#seal(open);
     }
     this.#sequence++;
-    const path = join(directory, `segment-${String(this.#sequence).padStart(12, '0')}.spool`);
+    const path = segmentPath(directory, this.#sequence);
     const file = await SegmentFile.create(path);
-    const segment = segmentAt(path, 0, file);
+    const segment = newSegment(path, this.#sequence, file);
     this.#segments.push(segment);
     return { segment, file };
   }
@@ -291,10 +261,7 @@ export class Spool {
   }
 
   #countLeft(segment: Segment, batch: Batch): void {
-    const { readings, oldest, newest } = summarize(batch);
-    segment.readings += readings;
-    segment.oldest = Math.min(segment.oldest, oldest);
-    segment.newest = Math.max(segment.newest, newest);
+    count(segment, summarize(batch));
     for (const { meter, slot } of batch.polls) {
       this.leftSlots.set(meter.name, Math.max(slot, this.leftSlots.get(meter.name) ?? slot));
     }

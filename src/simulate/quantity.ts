@@ -97,7 +97,9 @@ function voltage(name: string, place: Place): Quantity {
 function current(name: string, place: Place): Quantity {
   if (isPhase(place)) return (state) => state.phases[place].current;
   if (place === 'N') return neutral;
-  return name === 'A' ? (state) => total(state, (p) => p.current) : (state) => total(state, (p) => p.current) / 3;
+  return name === 'A' || /sum/i.test(name)
+    ? (state) => total(state, (p) => p.current)
+    : (state) => total(state, (p) => p.current) / 3;
 }
 
 /** Length of the phasors' sum. */

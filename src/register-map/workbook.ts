@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import { CFB, read, SSF, utils, type WorkSheet, write } from 'xlsx';
 import { EmdcError, messageOf } from '../errors.js';
+import { parseCsvText } from './csv.js';
 import { type ChoiceList, dressSheet, escapeXml, styleHeader } from './sheet-xml.js';
 import { readZip } from './zip.js';
 
@@ -85,7 +86,7 @@ function parseXlsx(bytes: Uint8Array, file: string): Workbook {
   // The library takes anything for text: without this check a PDF would load as a sheet of one strange cell.
   if (bytes[0] !== 0x50 || bytes[1] !== 0x4b) throw unreadable(`${file} is not an .xlsx file`);
   try {
-    const sound = repack(readZip(Buffer.from(bytes), MAX_UNPACKED_BYTES));
+    const sound = pack(readZip(Buffer.from(bytes), MAX_UNPACKED_BYTES));
     const book = read(sound, { type: 'buffer', cellNF: true, cellStyles: true, sheetRows: MAX_ROWS });
     return { format: 'xlsx', sheets: book.SheetNames.map((name) => toSheet(name, book.Sheets[name])) };
   } catch (error) {
@@ -93,19 +94,32 @@ function parseXlsx(bytes: Uint8Array, file: string): Workbook {
   }
 }
 
-/** What has proven whole, in a container that the library can do no harm with. */
-function repack(parts: ReadonlyMap<string, Buffer>): Buffer {
-  const zip: Zip = CFB.utils.cfb_new();
+/** A container that the library can do no harm with. */
+function pack(parts: ReadonlyMap<string, Buffer>): Buffer {
+  const zip = CFB.utils.cfb_new();
   for (const [name, content] of parts) if (!name.endsWith('/')) CFB.utils.cfb_add(zip, `/${name}`, content);
-  return Buffer.from(CFB.write(zip, { type: 'buffer', fileType: 'zip' }));
+  return Buffer.from(CFB.write(zip, { type: 'buffer', fileType: 'zip', compression: true }));
+}
+
+function changePart(parts: Map<string, Buffer>, name: string, edit: (xml: string) => string): void {
+  const content = parts.get(name);
+  if (content === undefined) throw new Error(`it has no ${name}`);
+  parts.set(name, Buffer.from(edit(content.toString('utf8'))));
 }
 
 function parseCsv(bytes: Uint8Array): Workbook {
-  const text = decodeText(bytes);
-  if (text.trim() === '') return { format: 'csv', sheets: [toSheet('', undefined)] };
-  // `raw` keeps every field as written; the library's own guesses make numbers of names and dates of numbers.
-  const book = read(text, { type: 'string', raw: true, sheetRows: MAX_ROWS });
-  return { format: 'csv', sheets: [toSheet('', book.Sheets[book.SheetNames[0] ?? ''])] };
+  const rows = new Map<number, Map<number, Cell>>();
+  const lines = parseCsvText(decodeText(bytes)).slice(0, MAX_ROWS);
+  lines.forEach((fields, line) => {
+    const cells = fields.flatMap((field, column): [number, Cell][] => {
+      const value = field.trim();
+      const row = line + 1;
+      return value === '' ? [] : [[column, { ref: cellRef(row, column), row, column, kind: 'text', value }]];
+    });
+    if (cells.length > 0) rows.set(line + 1, new Map(cells));
+  });
+  const nothing = { merges: [], hiddenRows: new Set<number>(), hiddenColumns: new Set<number>() };
+  return { format: 'csv', sheets: [{ name: '', rows, lastRow: lines.length, ...nothing }] };
 }
 
 function decodeText(bytes: Uint8Array): string {
@@ -193,12 +207,6 @@ export interface NewSheet {
   readonly choices?: readonly ChoiceList[];
 }
 
-/** What this file uses of the library's zip container, which it leaves untyped. */
-type Zip = object;
-interface ZipEntry {
-  content: Uint8Array;
-}
-
 /** An .xlsx file. The same sheets give the same bytes (on one version of zlib). */
 export function composeWorkbook(sheets: readonly NewSheet[]): Buffer {
   const book = utils.book_new();
@@ -211,18 +219,13 @@ export function composeWorkbook(sheets: readonly NewSheet[]): Buffer {
     }
     utils.book_append_sheet(book, sheet, name);
   }
-  const zip: Zip = CFB.read(write(book, { type: 'buffer', bookType: 'xlsx' }), { type: 'buffer' });
-  const change = (path: string, edit: (xml: string) => string): void => {
-    const entry: ZipEntry | null = CFB.find(zip, path);
-    if (entry === null) throw new Error(`the spreadsheet library no longer writes ${path}`);
-    entry.content = Buffer.from(edit(Buffer.from(entry.content).toString('utf8')));
-  };
-  change('/xl/styles.xml', styleHeader);
+  const parts = new Map(readZip(write(book, { type: 'buffer', bookType: 'xlsx' }), MAX_UNPACKED_BYTES));
+  changePart(parts, 'xl/styles.xml', styleHeader);
   sheets.forEach(({ rows, choices }, index) => {
     const looks = { choices: choices ?? [], columnCount: rows[0]?.length ?? 0 };
-    change(`/xl/worksheets/sheet${index + 1}.xml`, (xml) => dressSheet(xml, looks));
+    changePart(parts, `xl/worksheets/sheet${index + 1}.xml`, (xml) => dressSheet(xml, looks));
   });
-  return Buffer.from(CFB.write(zip, { type: 'buffer', fileType: 'zip', compression: true }));
+  return pack(parts);
 }
 
 /**
@@ -231,24 +234,18 @@ export function composeWorkbook(sheets: readonly NewSheet[]): Buffer {
  */
 export function editSheet(bytes: Uint8Array, name: string, edit: (xml: string) => string): Buffer {
   try {
-    const zip: Zip = CFB.read(Buffer.from(bytes), { type: 'buffer' });
-    const part = (path: string): ZipEntry => {
-      const entry: ZipEntry | null = CFB.find(zip, path);
-      if (entry === null) throw new Error(`it has no ${path}`);
-      return entry;
-    };
-    const text = (path: string): string => Buffer.from(part(path).content).toString('utf8');
-    const id = attributeOf(text('/xl/workbook.xml'), {
+    const parts = new Map(readZip(Buffer.from(bytes), MAX_UNPACKED_BYTES));
+    const text = (name: string): string => parts.get(name)?.toString('utf8') ?? '';
+    const id = attributeOf(text('xl/workbook.xml'), {
       tag: 'sheet',
       where: ['name', escapeXml(name)],
       wanted: 'r:id',
     });
-    const rels = text('/xl/_rels/workbook.xml.rels');
+    const rels = text('xl/_rels/workbook.xml.rels');
     const target = attributeOf(rels, { tag: 'Relationship', where: ['Id', id ?? ''], wanted: 'Target' });
     if (target === null) throw new Error(`it has no sheet ${name}`);
-    const path = target.startsWith('/') ? target : `/xl/${target}`;
-    part(path).content = Buffer.from(edit(text(path)));
-    return Buffer.from(CFB.write(zip, { type: 'buffer', fileType: 'zip', compression: true }));
+    changePart(parts, target.startsWith('/') ? target.slice(1) : `xl/${target}`, edit);
+    return pack(parts);
   } catch (error) {
     throw new EmdcError({
       code: 'uncorrectable-workbook',

@@ -2,9 +2,12 @@
 // very data is at fault, `retry` where the statement merely lost a race, else `spool`: data is never given up because a
 // database is away, full, misconfigured or not understood.
 
-import type { Remedy } from '../errors.js';
-import { messageOf } from '../errors.js';
+import { EmdcError, messageOf, type Remedy } from '../errors.js';
 import { type Dialect, StoreFailure } from './store.js';
+
+/** For opening: what is known already stays as it is. */
+export const toOpenFailure = (error: unknown, dialect: Dialect): EmdcError =>
+  error instanceof EmdcError ? error : toStoreFailure(error, dialect);
 
 /** What a driver said: its own code, and its message. */
 interface Cause {

@@ -19,6 +19,8 @@ export interface MigrationSession {
   run(sql: string): Promise<void>;
   /** Does the work all or not at all, where the database can undo DDL. */
   transaction(work: () => Promise<void>): Promise<void>;
+  /** What the database has against a statement; null: the error is of another kind, a connection that broke. */
+  refusal(error: unknown): string | null;
 }
 
 export interface Migration {
@@ -120,10 +122,12 @@ async function apply(session: MigrationSession, migration: Migration, started: R
       );
     });
   } catch (error) {
+    const refusal = session.refusal(error);
+    if (refusal === null) throw error;
     throw new EmdcError({
       code: 'migration-failed',
-      message: `migration ${name} failed: ${error instanceof Error ? error.message : String(error)}`,
-      hint: 'Nothing of it remains, or the next start takes it up again. A database of its own for EMDC, whose user may create tables and views, is what it needs.',
+      message: `migration ${name} failed: ${refusal}`,
+      hint: 'EMDC needs a database of its own, and a user who may create tables and views in it. The next start tries again.',
       cause: error,
     });
   }

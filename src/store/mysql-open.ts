@@ -6,7 +6,7 @@ import * as mariadb from 'mariadb';
 import type { Log } from '../log.js';
 import { PrismaBackend } from './backend.js';
 import type { Db } from './db.js';
-import { toStoreFailure } from './failure.js';
+import { toOpenFailure } from './failure.js';
 import { PrismaClient } from './generated/mysql/client.js';
 import { type MigrationSession, migrate } from './migrate.js';
 import { mysqlSql } from './mysql.js';
@@ -37,7 +37,7 @@ export async function openMysql(options: {
     // The pool hides why it cannot connect: the first connection is made without it.
     await withSession(config, (session) => migrate(session, { log: options.log }));
   } catch (error) {
-    throw toStoreFailure(asCause(error), 'mysql');
+    throw toOpenFailure(asCause(error), 'mysql');
   }
   const adapter = new PrismaMariaDb({
     ...config,
@@ -104,7 +104,8 @@ export function migrationSession(connection: mariadb.Connection): MigrationSessi
       try {
         return await work();
       } finally {
-        await connection.query("SELECT RELEASE_LOCK(CONCAT('emdc ', LEFT(DATABASE(), 50)))");
+        // Where the connection has broken the lock has gone with it.
+        await connection.query("SELECT RELEASE_LOCK(CONCAT('emdc ', LEFT(DATABASE(), 50)))").catch(() => {});
       }
     },
     rows: (sql) => connection.query(sql),
@@ -113,5 +114,10 @@ export function migrationSession(connection: mariadb.Connection): MigrationSessi
     },
     // Every DDL statement commits: there is nothing to undo.
     transaction: (work) => work(),
+    // The driver's own errors have numbers from 45000 on; 1053 and 1927 are a server that shuts down.
+    refusal: (error) =>
+      error instanceof mariadb.SqlError && error.errno < 45_000 && error.errno !== 1053 && error.errno !== 1927
+        ? (error.sqlMessage ?? error.message)
+        : null,
   };
 }

@@ -6,7 +6,7 @@ import { messageOf } from '../errors.js';
 import type { Log } from '../log.js';
 import { PrismaBackend } from './backend.js';
 import type { Db } from './db.js';
-import { toStoreFailure } from './failure.js';
+import { toOpenFailure } from './failure.js';
 import { PrismaClient } from './generated/postgresql/client.js';
 import { type MigrationSession, migrate } from './migrate.js';
 import { postgresqlSql } from './postgresql.js';
@@ -30,7 +30,7 @@ export async function openPostgresql(options: {
   try {
     await withSession(config, schema, (session) => migrate(session, { log: options.log }));
   } catch (error) {
-    throw toStoreFailure(error, 'postgresql');
+    throw toOpenFailure(error, 'postgresql');
   }
   const pool = new pg.Pool({ ...config, max: MAX_CONNECTIONS });
   // A connection that breaks while idle: without a listener the process would end.
@@ -97,7 +97,8 @@ export function migrationSession(client: pg.Client): MigrationSession {
       try {
         return await work();
       } finally {
-        await client.query(`SELECT pg_advisory_unlock(${MIGRATION_LOCK})`);
+        // Where the connection has broken the lock has gone with it.
+        await client.query(`SELECT pg_advisory_unlock(${MIGRATION_LOCK})`).catch(() => {});
       }
     },
     rows: async (sql) => (await client.query(sql)).rows,
@@ -110,9 +111,12 @@ export function migrationSession(client: pg.Client): MigrationSession {
         await work();
         await client.query('COMMIT');
       } catch (error) {
-        await client.query('ROLLBACK');
+        await client.query('ROLLBACK').catch(() => {});
         throw error;
       }
     },
+    // Its own shutdown and lost connections come as errors of classes 57 and 08.
+    refusal: (error) =>
+      error instanceof pg.DatabaseError && !/^(57|08|53)/.test(error.code ?? '57') ? error.message : null,
   };
 }

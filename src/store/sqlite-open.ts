@@ -3,10 +3,11 @@
 
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { EmdcError } from '../errors.js';
 import type { Log } from '../log.js';
 import { PrismaBackend } from './backend.js';
 import type { Db } from './db.js';
-import { toStoreFailure } from './failure.js';
+import { toOpenFailure } from './failure.js';
 import { PrismaClient } from './generated/sqlite/client.js';
 import { type MigrationSession, migrate } from './migrate.js';
 import { sqliteSql } from './sqlite.js';
@@ -38,7 +39,7 @@ export async function openSqlite(options: SqliteOptions & { readonly log: Log })
     connection.exec(PRAGMAS);
   } catch (error) {
     connection?.close();
-    throw toStoreFailure(withPath(error, options.path), 'sqlite');
+    throw toOpenFailure(withPath(error, options.path), 'sqlite');
   }
   try {
     await migrate(migrationSession(connection), { log: options.log });
@@ -46,15 +47,15 @@ export async function openSqlite(options: SqliteOptions & { readonly log: Log })
     return new PrismaBackend({ db, sql: sqliteSql, upkeep: sqliteUpkeep({ db, retention: options.retention }) });
   } catch (error) {
     connection.close();
-    throw error;
+    throw toOpenFailure(withPath(error, options.path), 'sqlite');
   }
 }
 
 /** libSQL reports a file that cannot be opened without a code: `… /x/y.db: 14`. */
 function withPath(error: unknown, path: string): unknown {
-  if (!(error instanceof Error) || !('code' in error)) return error;
+  if (error instanceof EmdcError || !(error instanceof Error) || !('code' in error)) return error;
   const code = error.code === '' && error.message.includes(': 14') ? 'SQLITE_CANTOPEN' : error.code;
-  return { kind: 'sqlite', originalCode: code, originalMessage: `cannot open ${path}: ${error.message}` };
+  return { kind: 'sqlite', originalCode: code, originalMessage: `${path}: ${error.message}` };
 }
 
 export function migrationSession(connection: SqliteConnection): MigrationSession {
@@ -71,12 +72,17 @@ export function migrationSession(connection: SqliteConnection): MigrationSession
         connection.exec('COMMIT');
         return result;
       } catch (error) {
-        connection.exec('ROLLBACK');
+        // Some errors have rolled back already.
+        try {
+          connection.exec('ROLLBACK');
+        } catch {}
         throw error;
       }
     },
     rows: async (sql) => connection.prepare(sql).all([]) as Record<string, unknown>[],
     run: async (sql) => connection.exec(sql),
     transaction: (work) => work(),
+    refusal: (error) =>
+      error instanceof Error && 'code' in error && String(error.code).startsWith('SQLITE_ERROR') ? error.message : null,
   };
 }

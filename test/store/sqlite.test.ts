@@ -1,3 +1,4 @@
+import { migrateContract } from '../contract/migrate.js';
 import { type ContractOptions, storeContract } from '../contract/store.js';
 import { upkeepContract } from '../contract/upkeep.js';
 import { makeSqliteDatabase } from './sqlite-database.js';
@@ -6,3 +7,9 @@ const options: ContractOptions = { make: async () => makeSqliteDatabase(), ms: (
 
 storeContract('SQLite', options);
 upkeepContract('SQLite', options);
+migrateContract('SQLite', {
+  ...options,
+  dialect: 'sqlite',
+  columns: (table) => `SELECT name, NOT "notnull", type FROM pragma_table_info('${table}')`,
+  types: { Int: /^integer$/, BigInt: /^bigint$/, Float: /^real$/, String: /^text$/, DateTime: /^datetime$/ },
+});

@@ -11,6 +11,8 @@ export class HangUp {
     const controller = new AbortController();
     if (this.#closed || response.destroyed) controller.abort();
     this.#waiting.add(controller);
+    // While it waits for meters, a silent caller is a patient one.
+    response.setTimeout(0);
     response.once('close', () => {
       this.#waiting.delete(controller);
       if (!response.writableEnded) controller.abort();

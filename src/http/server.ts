@@ -21,6 +21,8 @@ export const MAX_CONNECTIONS = 256;
 export const MAX_HEADER_BYTES = 16 * 1024;
 /** For the header of a request; the whole request has twice that. */
 export const HEADER_TIMEOUT_MS = 10_000;
+/** Without a byte either way; work that takes longer says so (hang-up.ts). */
+const SILENCE_TIMEOUT_MS = 60_000;
 /** For answers under way when the server closes. */
 const CLOSE_GRACE_MS = 3_000;
 
@@ -60,10 +62,11 @@ export async function startHttpServer({ service, http, log, clock }: HttpServerO
       )
     : createServer(options, app);
   server.maxHeadersCount = 100;
+  server.setTimeout(SILENCE_TIMEOUT_MS);
   // Whoever waits for "100 Continue" before sending a body hears at once that none is wanted.
   server.on('checkContinue', app);
   server.on('clientError', answerBrokenRequest);
-  const dropIdle = boundConnections(server, MAX_CONNECTIONS);
+  const dropIdle = boundConnections(server, { max: MAX_CONNECTIONS, clock });
   await listen(server, http);
   const { port } = server.address() as AddressInfo;
   const url = `${credentials ? 'https' : 'http'}://${http.host.includes(':') ? `[${http.host}]` : http.host}:${port}`;

@@ -48,7 +48,7 @@ test('collection misses no slot while the HTTP side is under attack', { timeout:
   const { daemon } = await openSite(t, { meters: 5, schedule: '1s', token: 'a-token' });
   const { url } = daemon;
   const port = Number(new URL(url).port);
-  while ((await stateOf(url)).schedule.cycles < 2) await sleep(100);
+  while ((await stateOf(url)).schedule.cycles < 2 && !t.signal.aborted) await sleep(100);
 
   const dripping = Array.from({ length: 500 }, () => connect(port, '127.0.0.1').on('error', () => {}));
   t.after(() => {

@@ -119,7 +119,7 @@ test('a Prometheus server scrapes it: up is 1 and a reading is there', { timeout
     return data.result[0] ?? null;
   };
   let up = await query('up == 1');
-  while (!up) {
+  while (!up && !t.signal.aborted) {
     await sleep(200);
     up = await query('up == 1');
   }

@@ -1,12 +1,14 @@
 // Puts together what a gateway needs to run EMDC, and nothing else: the compiled program, register maps, migrations, sample
 // configuration, and those files of node_modules that the program loads on this platform. Needs no network, only an
-// installed and built working copy. `npm run bundle [-- --with-node]` leaves build/emdc-VERSION-PLATFORM.tar.gz.
+// installed and built working copy. `npm run bundle [-- --with-node]` leaves build/emdc-VERSION-PLATFORM.tar.gz; `--folder F`
+// fills that folder instead.
 
 import { execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import process from 'node:process';
 import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
 import { packageRoot, version } from '../src/paths.js';
 
 interface Manifest {
@@ -105,10 +107,13 @@ function isWanted(path: string, source: string): boolean {
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const { values } = parseArgs({ options: { 'with-node': { type: 'boolean' }, folder: { type: 'string' } } });
   const name = `emdc-${version}-${process.platform}-${process.arch}`;
-  const folder = join(packageRoot, 'build', name);
-  rmSync(folder, { recursive: true, force: true });
-  bundle(folder, { withNode: process.argv.includes('--with-node') });
-  execFileSync('tar', ['-C', dirname(folder), '-czf', `${folder}.tar.gz`, name]);
-  process.stdout.write(`${relative(process.cwd(), folder)}.tar.gz\n`);
+  const folder = values.folder ?? join(packageRoot, 'build', name);
+  if (values.folder === undefined) rmSync(folder, { recursive: true, force: true });
+  bundle(folder, { withNode: values['with-node'] ?? false });
+  if (values.folder === undefined) {
+    execFileSync('tar', ['-C', dirname(folder), '--owner=0', '--group=0', '-czf', `${folder}.tar.gz`, name]);
+    process.stdout.write(`${relative(process.cwd(), folder)}.tar.gz\n`);
+  }
 }

@@ -135,7 +135,11 @@ export class Connection {
         leave();
         reject(failure);
       };
-      const timer = setTimeout(() => this.#fail('timeout', `timeout after ${timeoutMs} ms`), timeoutMs);
+      const late = () => {
+        if (this.#exchange === exchange) this.#fail('timeout', `timeout after ${timeoutMs} ms`);
+      };
+      // After a pause of the whole process, timers run before the sockets: what has arrived meanwhile is looked at first.
+      const timer = setTimeout(() => setImmediate(late), timeoutMs);
       const abort = () => this.#fail('aborted', 'given up', signal?.reason);
       if (signal) onAbort(signal, abort);
 

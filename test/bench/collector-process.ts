@@ -65,7 +65,7 @@ serveParent<CollectorQuestion, CollectorAnswer>(
           log: { level: 'warn', format: 'text', file: '', maxBytes: 1e7, maxFiles: 1 },
           highAvailability: false,
         },
-        log: { ...silentLog, error: console.error, warn: console.error },
+        log: silentLog,
       });
       const { latest } = daemon.service;
       const update = latest.update.bind(latest);

@@ -33,14 +33,15 @@ say('started');
 while (!ending) {
   await systemClock.sleep(slot - Date.now());
   const now = slot;
+  const began = performance.now();
   const work = recorder
     .record({ polls: meters.map((meter, index) => pollAt(meter, index, now)), gaps: [] })
     .then((fate) => {
-      say(`${fate} ${now}`);
+      say(`${fate} ${now} ${Math.round(performance.now() - began)}`);
       under.delete(work);
     });
   under.add(work);
-  slot = Math.max(slot + load.intervalMs, Math.floor(Date.now() / load.intervalMs) * load.intervalMs);
+  slot += load.intervalMs;
 }
 await Promise.all(under);
 while (recorder.state().spool.bytes > 0) await systemClock.sleep(50);

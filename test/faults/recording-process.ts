@@ -10,6 +10,8 @@ import type { Load } from './load.js';
 const program = fileURLToPath(new URL('./recording-child.js', import.meta.url));
 
 export class RecordingProcess {
+  /** The longest that a slot took to be durable. */
+  longestMs = 0;
   readonly #child: ChildProcess;
   readonly #exit: Promise<unknown>;
   readonly #lines: string[] = [];
@@ -25,8 +27,11 @@ export class RecordingProcess {
     const closed = once(child, 'close');
     this.#exit = closed;
     createInterface({ input: child.stdout }).on('line', (line) => {
-      const [word, slot] = line.split(' ');
-      if (word === 'stored' || word === 'spooled') acknowledged.add(Number(slot));
+      const [word, slot, ms] = line.split(' ');
+      if (word === 'stored' || word === 'spooled') {
+        acknowledged.add(Number(slot));
+        this.longestMs = Math.max(this.longestMs, Number(ms));
+      }
       this.#lines.push(line);
       this.#wake();
     });

@@ -9,6 +9,7 @@ import { MeterPoller } from './collect/poll.js';
 import { Scheduler } from './collect/schedule.js';
 import { LossWatch, serviceStatus } from './collect/status.js';
 import type { Config } from './config/config.js';
+import { difference } from './config/difference.js';
 import { messageOf } from './errors.js';
 import { startHttpServer } from './http/server.js';
 import { Latest } from './latest.js';
@@ -26,6 +27,8 @@ export interface Daemon {
   readonly service: Service;
   /** Where HTTP is served, with the port that was found free where the configured one is 0. */
   readonly url: string;
+  /** Goes over to another configuration at once, as far as that needs no restart. Meters that are the same miss no slot. */
+  reload(config: Config): void;
   /** Ends the cycle in progress, makes it durable and closes everything, within 10 s. Safe twice. */
   stop(): Promise<void>;
 }
@@ -150,7 +153,21 @@ async function assemble({ config, log, clock = systemClock }: DaemonOptions, clo
   logLoads(config.meters, pollers, log);
   scheduler.start(config.meters.map(({ schedule }) => schedule));
   closers.push(() => scheduler.stop());
-  return { service, url: http.url };
+
+  let current = config;
+  const reload = (next: Config) => {
+    const { meters, changes, needRestart } = difference(current, next);
+    current = { ...next, meters };
+    for (const name of pollers.keys()) if (!meters.some((meter) => meter.name === name)) pollers.delete(name);
+    cycles.setMeters(meters);
+    latest.setMeters(meters);
+    scheduler.start(meters.map(({ schedule }) => schedule));
+    void pool.keep(meters);
+    for (const change of changes) log.info(`configuration: ${change}`);
+    if (needRestart.length > 0) log.warn('these settings need a restart', { settings: needRestart.join(' ') });
+    log.info('configuration taken over', { meters: meters.length, changes: changes.length });
+  };
+  return { service, url: http.url, reload };
 }
 
 /** Says at once when a link cannot keep up; what fits is said for those who look. */

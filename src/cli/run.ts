@@ -3,12 +3,12 @@
 import process from 'node:process';
 import { Command } from 'commander';
 import type { Config } from '../config/config.js';
-import { startDaemon } from '../daemon.js';
+import { type Daemon, startDaemon } from '../daemon.js';
 import { EmdcError, formatProblem, messageOf } from '../errors.js';
-import type { Log } from '../log.js';
 import { createLogger, type Logger } from '../logger.js';
-import { loadFrom, withConfigOptions } from './config-options.js';
+import { configSources, loadFrom, withConfigOptions } from './config-options.js';
 import { done, failed } from './exit.js';
+import { reloadInto, type Sources } from './reload.js';
 import { untilStopped } from './signals.js';
 
 export const runCommand = (): Command =>
@@ -20,7 +20,7 @@ export const runCommand = (): Command =>
       const { config, warnings } = await loadFrom(command);
       const logger = loggerFor(config);
       for (const warning of warnings) logger.log.warn(`configuration: ${formatProblem(warning)}`);
-      process.exitCode = await runDaemon(config, logger, () => loadFrom(command));
+      process.exitCode = await runDaemon(config, logger, configSources(command));
       await logger.close();
       // Whatever still holds the process open after an orderly stop must not keep it from ending.
       setTimeout(() => process.exit(), 1000).unref();
@@ -35,7 +35,7 @@ function passwordOf(url: string): string {
   return URL.canParse(url) ? decodeURIComponent(new URL(url).password) : '';
 }
 
-async function runDaemon(config: Config, { log, close }: Logger, reload: () => ReturnType<typeof loadFrom>) {
+async function runDaemon(config: Config, { log, close }: Logger, sources: Sources): Promise<number> {
   // A state that nobody foresaw is not one to go on collecting in: whoever supervises the process starts it anew.
   process.on('uncaughtException', async (error) => {
     log.error(`unexpected: ${messageOf(error)}`, { stack: error instanceof Error ? error.stack : undefined });
@@ -43,10 +43,15 @@ async function runDaemon(config: Config, { log, close }: Logger, reload: () => R
     process.exit(failed);
   });
   const stopped = untilStopped();
-  process.on('SIGHUP', () => void reloadInto(log, reload));
-  let daemon: Awaited<ReturnType<typeof startDaemon>>;
+  const starting = startDaemon({ config, log });
+  let reloaded = Promise.resolve();
+  process.on('SIGHUP', () => {
+    const reload = () => starting.then((daemon) => reloadInto(daemon, sources, log));
+    reloaded = reloaded.then(reload).catch(() => {});
+  });
+  let daemon: Daemon;
   try {
-    daemon = await startDaemon({ config, log });
+    daemon = await starting;
   } catch (error) {
     const { code, hint } = error instanceof EmdcError ? error : { code: 'unexpected', hint: undefined };
     log.error(`the collector cannot start: ${messageOf(error)}`, { code, hint: hint === '' ? undefined : hint });
@@ -55,12 +60,4 @@ async function runDaemon(config: Config, { log, close }: Logger, reload: () => R
   log.info(`stopping on ${await stopped}`);
   await daemon.stop();
   return done;
-}
-
-async function reloadInto(log: Log, reload: () => ReturnType<typeof loadFrom>): Promise<void> {
-  try {
-    await reload();
-  } catch (error) {
-    log.error(`the configuration was not taken over, the collector goes on with the old one: ${messageOf(error)}`);
-  }
 }

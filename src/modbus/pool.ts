@@ -17,6 +17,12 @@ export function openLinkPool({ log = silentLog }: { readonly log?: Log } = {}): 
       }
       return link;
     },
+    async keep(endpoints) {
+      const wanted = new Set([...endpoints].map(linkKeyOf));
+      const others = [...links].filter(([key]) => !wanted.has(key));
+      for (const [key] of others) links.delete(key);
+      await Promise.all(others.map(([, link]) => link.close()));
+    },
     async close() {
       await Promise.all([...links.values()].map((link) => link.close()));
     },

@@ -36,5 +36,7 @@ export interface Link {
 export interface LinkPool {
   /** The one link to this host:port. */
   link(endpoint: { readonly host: string; readonly port: number }): Link;
+  /** Closes the links to all other endpoints. */
+  keep(endpoints: Iterable<{ readonly host: string; readonly port: number }>): Promise<void>;
   close(): Promise<void>;
 }

@@ -89,13 +89,21 @@ test('a faulty configuration starts nothing: every problem on standard error, ex
   await assert.rejects(stat('other'));
 });
 
-test('a file that changed for the worse is said on SIGHUP, and the daemon goes on', async () => {
-  await writeFile(
-    join(folder, 'changing.yaml'),
-    `http: {port: 0}\nspool: {directory: ./spool2}\ndatabase: {url: "file:2.db"}\nmeters: [{name: A, host: 127.0.0.1, port: ${meter.port}, map: register-maps/eaton-pxm4000.xlsx}]\n`,
-  );
+test('a file that changed is taken over on SIGHUP; one that changed for the worse is said, and the daemon goes on', async () => {
+  const meterOf = (name: string) =>
+    `{name: ${name}, host: 127.0.0.1, port: ${meter.port}, map: register-maps/eaton-pxm4000.xlsx}`;
+  const write = (names: readonly string[]) =>
+    writeFile(
+      join(folder, 'changing.yaml'),
+      `http: {port: 0}\nspool: {directory: ./spool2}\ndatabase: {url: "file:2.db"}\nmeters: [${names.map(meterOf)}]\n`,
+    );
+  await write(['A']);
   const { child, until, ended } = run('--config', 'changing.yaml');
   const { url } = await until(/HTTP is open/);
+  await write(['A', 'B']);
+  child.kill('SIGHUP');
+  await until(/configuration: \+ B/);
+  await until(/configuration taken over/);
   await writeFile(join(folder, 'changing.yaml'), 'meters: []');
   child.kill('SIGHUP');
   const { message } = await until(/not taken over/);

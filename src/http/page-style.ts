@@ -56,12 +56,12 @@ h3{font-size:1rem;font-weight:600;overflow-wrap:anywhere;min-width:0;flex:0 1 au
 .facts{margin-left:auto;display:flex;gap:.2rem .8rem;flex-wrap:wrap;justify-content:flex-end;font-size:.9rem;color:var(--soft);white-space:nowrap}
 .facts b{color:var(--ink)}
 .why{flex-basis:100%;font-size:.9rem;color:var(--soft);overflow-wrap:anywhere}
-.metrics{display:grid;grid-template-columns:repeat(auto-fill,minmax(11.5rem,1fr));overflow:hidden;
+.metrics{display:grid;grid-template-columns:repeat(auto-fill,minmax(12rem,1fr));overflow:hidden;
 border-top:1px solid var(--line);border-bottom:1px solid var(--line)}
 .metrics li{padding:.45rem .8rem;min-width:0;display:flex;flex-direction:column;
 border:solid var(--line);border-width:0 1px 1px 0;margin:0 -1px -1px 0}
 .name{font-size:.8rem;color:var(--soft);overflow-wrap:anywhere}
-.value{font-size:1.2rem;font-weight:600;overflow-wrap:anywhere}
+.value{font-size:1.1rem;font-weight:600;overflow-wrap:anywhere}
 .unit{font-size:.85rem;font-weight:400;color:var(--soft)}
 .age{font-size:.75rem;color:var(--soft);white-space:nowrap}
 .stale .value{color:var(--soft);font-weight:400}

@@ -167,7 +167,7 @@ function troubles(meters: readonly MeterStatus[]): string[] {
 
 const foot = (status: ServiceStatus, now: number): string =>
   html`</main>
-<footer>EMDC ${status.version} · up ${spanFor(now - status.startedAt)} · times are UTC · the lines show the last 60
+<footer data-live>EMDC ${status.version} · up ${spanFor(now - status.startedAt)} · times are UTC · the lines show the last 60
 polls</footer>
 <script>${new Html(script)}</script>
 </body>

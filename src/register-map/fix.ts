@@ -55,7 +55,8 @@ interface CsvFixes {
 
 function csvOf(sheet: Sheet, { sets, removed }: CsvFixes): Buffer {
   const changed = new Map(sets.map((fix) => [fix.cell, fix.value]));
-  const width = Math.max(...[...sheet.rows.values()].flatMap((cells) => [...cells.keys()])) + 1;
+  let width = 0;
+  for (const cells of sheet.rows.values()) for (const column of cells.keys()) width = Math.max(width, column + 1);
   const lines: string[] = [];
   for (let row = 1; row <= sheet.lastRow; row++) {
     if (removed.has(row)) continue;

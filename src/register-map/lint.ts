@@ -18,7 +18,7 @@ export function lintSheet(context: RowContext): void {
   }
   lintNames(context, last);
   const following = [...sheet.rows].filter(([row, cells]) => row > last && cells.has(nameColumn)).map(([row]) => row);
-  const next = following.length === 0 ? null : Math.min(...following);
+  const next = following.reduce<number | null>((least, row) => Math.min(row, least ?? row), null);
   if (sheet.rows.get(last + 1)?.has(places.get('address') ?? -1) === true) {
     problems.add('nameless-row', {
       cell: cellRef(last + 1, nameColumn),

@@ -25,6 +25,33 @@ describe('every shipped map', () => {
   }
 });
 
+describe('the Notes sheet of every shipped map', () => {
+  it('says how sure it is, and has every source that a row of Metrics refers to', () => {
+    for (const name of mapNames()) {
+      const { sheets } = parseWorkbook(readFileSync(shipped(name)), { format: 'xlsx', file: name });
+      const notes = [...(sheets.find((sheet) => sheet.name === 'Notes')?.rows.values() ?? [])];
+      const about = notes.map((cells) => String(cells.get(0)?.value));
+      assert.ok(about.includes('How sure') && about.includes('Meter'), name);
+      const { metrics, sources } = readSource(name);
+      const numbers = [...metrics.matchAll(/\[(\d+)\]$/gm)].map((match) => Number(match[1]));
+      assert.equal(numbers.length, metrics.trim().split('\n').length - 1, name);
+      assert.ok(
+        numbers.every((number) => number >= 1 && number <= sources.length),
+        name,
+      );
+      for (const number of numbers) assert.ok(about.includes(`Source ${number}`), name);
+    }
+  });
+
+  it('goes with descriptions that say so where a row is inferred', () => {
+    for (const name of mapNames()) {
+      for (const line of readSource(name).metrics.split('\n')) {
+        if (/,INF [^,]*$/.test(line)) assert.match(line, /\(inferred\)/, `${name}: ${line}`);
+      }
+    }
+  });
+});
+
 describe("the ancestor's own workbooks", () => {
   it('load unchanged: 21 metrics, six columns, the exact 2^-16 behind the displayed 1.52588E-05', () => {
     const { map, problems } = loadRegisterMap(ancestor('nexus'));

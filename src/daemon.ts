@@ -7,7 +7,7 @@ import { DownTime } from './collect/down-time.js';
 import { explainLoad, linkLoads } from './collect/feasible.js';
 import { MeterPoller } from './collect/poll.js';
 import { Scheduler } from './collect/schedule.js';
-import { LossWatch, serviceStatus } from './collect/status.js';
+import { LossWatch, serviceStatus, stalled } from './collect/status.js';
 import type { Config } from './config/config.js';
 import { difference } from './config/difference.js';
 import { messageOf } from './errors.js';
@@ -27,6 +27,8 @@ export interface Daemon {
   readonly service: Service;
   /** Where HTTP is served, with the port that was found free where the configured one is 0. */
   readonly url: string;
+  /** Cycles end, as their schedules say. */
+  alive(): boolean;
   /** Goes over to another configuration at once, as far as that needs no restart. Meters that are the same miss no slot. */
   reload(config: Config): void;
   /** Ends the cycle in progress, makes it durable and closes everything, within 10 s. Safe twice. */
@@ -167,7 +169,9 @@ async function assemble({ config, log, clock = systemClock }: DaemonOptions, clo
     if (needRestart.length > 0) log.warn('these settings need a restart', { settings: needRestart.join(' ') });
     log.info('configuration taken over', { meters: meters.length, changes: changes.length });
   };
-  return { service, url: http.url, reload };
+  const alive = () =>
+    stalled({ ...started, monotonic: clock.monotonic(), turns: cycles.turns, figures: cycles.figures }).length === 0;
+  return { service, url: http.url, alive, reload };
 }
 
 /** Says at once when a link cannot keep up; what fits is said for those who look. */

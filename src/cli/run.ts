@@ -10,6 +10,7 @@ import { configSources, loadFrom, withConfigOptions } from './config-options.js'
 import { done, failed } from './exit.js';
 import { reloadInto, type Sources } from './reload.js';
 import { untilStopped } from './signals.js';
+import { openSystemd } from './systemd.js';
 
 export const runCommand = (): Command =>
   withConfigOptions(new Command('run'))
@@ -57,7 +58,10 @@ async function runDaemon(config: Config, { log, close }: Logger, sources: Source
     log.error(`the collector cannot start: ${messageOf(error)}`, { code, hint: hint === '' ? undefined : hint });
     return failed;
   }
+  const systemd = openSystemd({ log, alive: () => daemon.alive() });
+  systemd.ready(`reads ${config.meters.length} meters, ${daemon.url}`);
   log.info(`stopping on ${await stopped}`);
+  void systemd.stopping();
   await daemon.stop();
   return done;
 }

@@ -29,7 +29,7 @@ const SHOWN_REASONS = 20;
 export function serviceStatus(sources: StatusSources): ServiceStatus {
   const { now, figures, recorder, startedAt } = sources;
   const meters = sources.turns.map((turns) => meterStatus(turns, sources));
-  const failing = failures(sources);
+  const failing = [...stalled(sources), ...losses(sources)];
   const degraded = [...offline(meters), ...database(recorder)];
   const next = meters.flatMap(({ nextSlot }) => (nextSlot === null ? [] : [nextSlot]));
   return {
@@ -52,19 +52,6 @@ export function serviceStatus(sources: StatusSources): ServiceStatus {
     lost: recorder.lost,
   };
 
-  function failures({ monotonic, turns, lostAt }: StatusSources): string[] {
-    const reasons: string[] = [];
-    for (const { meter } of new Map(turns.map((t) => [scheduleKeyOf(t.meter.schedule), t])).values()) {
-      const { intervalMs, text } = meter.schedule;
-      if (intervalMs === null) continue;
-      const since = figures.endedAt.get(scheduleKeyOf(meter.schedule)) ?? sources.startedMonotonic;
-      if (monotonic - since <= 3 * intervalMs) continue;
-      reasons.push(`no cycle of the ${text} schedule has ended for ${Math.round((monotonic - since) / 1000)} s`);
-    }
-    if (lostAt !== null && monotonic - lostAt < LOSS_MS) reasons.push('readings are being lost: see lost and spool');
-    return reasons;
-  }
-
   function database({ database, spool }: RecorderState): string[] {
     if (database.state === 'connected') return [];
     const why = database.lastError === null ? '' : `: ${database.lastError}`;
@@ -72,6 +59,25 @@ export function serviceStatus(sources: StatusSources): ServiceStatus {
     return [`the database is away for ${since} s, the spool holds ${spool.readings} readings${why}`];
   }
 }
+
+/** Schedules of which no cycle has ended for three intervals, for people, one line each. */
+export function stalled(
+  sources: Pick<StatusSources, 'monotonic' | 'startedMonotonic' | 'turns' | 'figures'>,
+): string[] {
+  const { monotonic, startedMonotonic, turns, figures } = sources;
+  const reasons: string[] = [];
+  const schedules = new Map(turns.map(({ meter: { schedule } }) => [scheduleKeyOf(schedule), schedule]));
+  for (const [key, { intervalMs, text }] of schedules) {
+    if (intervalMs === null) continue;
+    const idleMs = monotonic - (figures.endedAt.get(key) ?? startedMonotonic);
+    if (idleMs <= 3 * intervalMs) continue;
+    reasons.push(`no cycle of the ${text} schedule has ended for ${Math.round(idleMs / 1000)} s`);
+  }
+  return reasons;
+}
+
+const losses = ({ monotonic, lostAt }: StatusSources): string[] =>
+  lostAt !== null && monotonic - lostAt < LOSS_MS ? ['readings are being lost: see lost and spool'] : [];
 
 function offline(meters: readonly MeterStatus[]): string[] {
   const reasons = meters

@@ -20,6 +20,7 @@ export interface AskerInit {
   readonly deadline: number;
   readonly signal: AbortSignal;
   readonly retries: number;
+  readonly timeoutMs: number;
 }
 
 /**
@@ -68,15 +69,15 @@ export class Asker {
   }
 
   async ask(span: Span): Promise<Asked> {
-    const { clock, deadline, meter, signal } = this.#init;
+    const { clock, deadline, meter, signal, timeoutMs } = this.#init;
     for (let tries = 0; ; tries++) {
       const stopped = this.#stopReason();
       if (stopped !== null) return this.#cutBy(stopped);
       const remainingMs = deadline - clock.monotonic();
-      const outcome = await this.#once(span, Math.min(meter.timeoutMs, remainingMs));
+      const outcome = await this.#once(span, Math.min(timeoutMs, remainingMs));
       if (outcome.kind !== 'failed') return outcome;
       const { failure } = outcome;
-      if (failure.kind === 'timeout' && remainingMs < meter.timeoutMs) return this.#cutBy('deadline');
+      if (failure.kind === 'timeout' && remainingMs < timeoutMs) return this.#cutBy('deadline');
       const hasTime = clock.monotonic() + meter.retryWaitMs < deadline;
       // Busy is an answer: waiting for a meter that is known to be there is never spared.
       const retries = failure.kind === 'exception' && isBusy(failure.exceptionCode) ? meter.retries : this.#retries;

@@ -130,7 +130,7 @@ export class Lane {
     turns.lastAsked = start;
     turns.probing = turns.health.state === 'offline';
     this.#current = job;
-    const { poll, roundTripMs } = await this.#ask(job, deadline);
+    const { poll, roundTripMs } = await this.#ask(job, deadline, this.#patience(job, start));
     this.#current = null;
     turns.probing = false;
     turns.roundTripMs = roundTripMs ?? turns.roundTripMs;
@@ -151,12 +151,25 @@ export class Lane {
     job.notBefore = end + turns.meter.retryWaitMs;
   }
 
+  /**
+   * Once a meter here was silent, those of which nothing is known yet share the time that is left, so that many dead ones
+   * among them do not keep the others from being found in the very first cycle.
+   */
+  #patience(job: Job, now: number): number {
+    const { timeoutMs } = job.turns.meter;
+    const isUnknown = ({ turns, poll }: Job) => turns.health.state === 'starting' && poll === null;
+    const silent = this.#jobs.some(({ poll }) => poll !== null) || this.turns.some(({ health }) => troubled(health));
+    if (!isUnknown(job) || !silent) return timeoutMs;
+    const shareMs = (job.deadline - now) / this.#jobs.filter(isUnknown).length;
+    return shareMs < LEAST_TRY_MS ? timeoutMs : Math.min(Math.floor(shareMs), timeoutMs);
+  }
+
   /** A poller that throws is a mistake in the program: it costs its own meter this slot, and is logged. */
-  async #ask({ turns, slot }: Job, deadline: number): Promise<Awaited<ReturnType<Poller['poll']>>> {
+  async #ask({ turns, slot }: Job, deadline: number, timeoutMs: number): Promise<Awaited<ReturnType<Poller['poll']>>> {
     const { clock, log } = this.#options;
     const now = clock.now();
     try {
-      return await turns.poller.poll({ slot, deadline, retries: 0, signal: this.#stop.signal });
+      return await turns.poller.poll({ slot, deadline, retries: 0, timeoutMs, signal: this.#stop.signal });
     } catch (error) {
       const { meter } = turns;
       log.error('reading a meter broke down', { meter: meter.name, error });

@@ -33,6 +33,8 @@ export interface PollRequest {
   readonly signal: AbortSignal;
   /** Instead of the meter's, e.g. 0 for a meter that failed last time. */
   readonly retries?: number;
+  /** Instead of the meter's, where it is less. */
+  readonly timeoutMs?: number;
 }
 
 export interface PollResult {
@@ -153,9 +155,10 @@ export class MeterPoller {
     return { maxRegisters, maxGap };
   }
 
-  #asker({ deadline, signal }: Pick<PollRequest, 'deadline' | 'signal'>, retries: number): Asker {
+  #asker({ deadline, signal, timeoutMs }: PollRequest, retries: number): Asker {
     const { link, clock } = this.#init;
-    return new Asker({ meter: this.meter, link, clock, deadline, signal, retries });
+    const patienceMs = Math.min(timeoutMs ?? Number.POSITIVE_INFINITY, this.meter.timeoutMs);
+    return new Asker({ meter: this.meter, link, clock, deadline, signal, retries, timeoutMs: patienceMs });
   }
 }
 

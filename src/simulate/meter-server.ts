@@ -23,6 +23,8 @@ export interface MeterServerOptions {
   readonly latencyMs?: number;
   /** What a request to a unit that does not exist gets: nothing, or an exception 10 or 11; default nothing. */
   readonly unknownUnit?: 'silence' | 10 | 11;
+  /** Newest requests kept in the log; default 10,000. */
+  readonly logged?: number;
 }
 
 export interface RequestRecord {
@@ -43,9 +45,6 @@ export interface FaultScope {
   readonly rate?: number;
   readonly random?: () => number;
 }
-
-/** Newest requests kept in the log. */
-const LOGGED = 10_000;
 
 interface ActiveFault {
   readonly faults: readonly Fault[];
@@ -70,17 +69,20 @@ export class MeterServer {
   readonly #units: Map<number, SimulatedUnit>;
   readonly #latencyMs: number;
   readonly #unknownUnit: 'silence' | 10 | 11;
+  readonly #logged: number;
   readonly #sockets = new Set<Socket>();
   readonly #unitFaults = new Map<number | null, ActiveFault>();
   #connectionFault: ConnectionFault = {};
   #server: Server | null = null;
   #port = 0;
 
-  constructor({ units, host = '127.0.0.1', latencyMs = 0, unknownUnit = 'silence' }: MeterServerOptions) {
+  constructor(options: MeterServerOptions) {
+    const { units, host = '127.0.0.1', latencyMs = 0, unknownUnit = 'silence', logged = 10_000 } = options;
     this.host = host;
     this.#units = new Map(units.map((unit) => [unit.unitId, unit]));
     this.#latencyMs = latencyMs;
     this.#unknownUnit = unknownUnit;
+    this.#logged = logged;
   }
 
   get port(): number {
@@ -224,7 +226,7 @@ export class MeterServer {
 
   #record(connection: number, frame: Buffer): void {
     this.requestCount++;
-    if (this.requests.length >= LOGGED) this.requests.splice(0, LOGGED / 10);
+    if (this.requests.length >= this.#logged) this.requests.splice(0, Math.ceil(this.#logged / 10));
     const isRead = frame.length === 12;
     this.requests.push({
       time: Date.now(),

@@ -68,7 +68,7 @@ class Site {
     return own.sort((a, b) => a.slot - b.slot).map((poll) => (poll.missing.size === 0 ? 'ok' : firstReason(poll)));
   }
 
-  async #poll(subject: Meter, { slot, deadline, signal }: PollRequest) {
+  async #poll(subject: Meter, { slot, deadline, signal, timeoutMs = subject.timeoutMs }: PollRequest) {
     const { clock } = this;
     const start = clock.monotonic();
     const readAt = clock.now();
@@ -83,7 +83,7 @@ class Site {
     const all = subject.metrics.length;
     const behaviour = this.behaviour.get(subject.name) ?? 'answers';
     if (behaviour === 'refuses') return done('unreachable', all);
-    const needs = behaviour === 'silent' || behaviour === 'half' ? subject.timeoutMs : this.latencyMs;
+    const needs = behaviour === 'silent' || behaviour === 'half' ? timeoutMs : this.latencyMs;
     const cut = start + needs > deadline;
     await clock.sleep(Math.min(needs, deadline - start), signal);
     if (signal.aborted) return done('shutdown', all);
@@ -164,6 +164,13 @@ test('behind a gateway, dead units cost their neighbours nothing after the cycle
     ),
     { numRuns: 30 },
   );
+});
+
+test('behind a gateway, dead units do not keep the others from being found in the first cycle', async () => {
+  const site = new Site(units(32, { schedule: every(10) }));
+  for (let unit = 1; unit <= 16; unit++) site.behaviour.set(`unit${unit}`, 'silent');
+  await site.slots(3);
+  for (let unit = 17; unit <= 32; unit++) assert.deepEqual(site.story(`unit${unit}`), ['ok', 'ok', 'ok'], `${unit}`);
 });
 
 test('a meter that was silent is read in full in the slot where it answers again', async () => {

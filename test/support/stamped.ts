@@ -27,14 +27,15 @@ export function stampedUnit(options: {
   readonly meter: number;
   readonly unitId: number;
   readonly addresses: readonly number[];
+  readonly now?: () => number;
 }): SimulatedUnit {
-  const { meter, unitId, addresses } = options;
+  const { meter, unitId, addresses, now = Date.now } = options;
   const image = new RegisterImage({ undefinedRegisters: 0 });
   return {
     unitId,
     image,
     refresh: () => {
-      const time = Date.now();
+      const time = Math.floor(now());
       addresses.forEach((address, index) => {
         const value = (meter * METRICS_PER_METER + index) * TIME_RANGE + time;
         const high = Math.floor(value / 2 ** 32);

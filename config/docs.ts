@@ -4,16 +4,28 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
 import { pathToFileURL } from 'node:url';
+import { commands } from '../src/cli/commands.js';
 import { exampleYaml, metersTable, settingsTable } from '../src/config/describe.js';
 import { packageRoot } from '../src/paths.js';
+import { errorTable, logTable } from './reference.js';
 
 export const exampleFile = `${packageRoot}config/example.yaml`;
 export const readmeFile = `${packageRoot}README.md`;
 
+const commandTable = (): string =>
+  [
+    '| command | what it does |',
+    '|---|---|',
+    ...commands.map(({ name, summary }) => `| \`emdc ${name}\` | ${summary} |`),
+  ].join('\n');
+
 /** What belongs between the markers of each name. */
 export const sections: Readonly<Record<string, () => string>> = {
+  commands: commandTable,
   settings: settingsTable,
   meters: metersTable,
+  errors: errorTable,
+  log: logTable,
 };
 
 /** The text with every known section as it should be. */

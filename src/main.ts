@@ -4,64 +4,9 @@
 
 import process from 'node:process';
 import { Command, CommanderError } from 'commander';
+import { commands } from './cli/commands.js';
 import { explainError, failed, usage } from './cli/exit.js';
 import { version } from './paths.js';
-
-interface Entry {
-  readonly name: string;
-  /** One line for `emdc --help`; the command's own description says more. */
-  readonly summary: string;
-  readonly load: () => Promise<Command>;
-}
-
-/** In the order of `emdc --help`. A new command is one row here and one file in cli/. */
-const commands: readonly Entry[] = [
-  {
-    name: 'run',
-    summary: 'the daemon: read the meters on their schedule, record, serve HTTP',
-    load: async () => (await import('./cli/run.js')).runCommand(),
-  },
-  {
-    name: 'demo',
-    summary: 'simulated meters and a collector on this machine, to try everything',
-    load: async () => (await import('./cli/demo.js')).demoCommand(),
-  },
-  {
-    name: 'read',
-    summary: 'one meter now, as a table of values or as bare registers',
-    load: async () => (await import('./cli/read.js')).readCommand(),
-  },
-  {
-    name: 'check',
-    summary: 'what is wrong with a register map or a configuration, and the read plan',
-    load: async () => (await import('./cli/check.js')).checkCommand(),
-  },
-  {
-    name: 'commission',
-    summary: 'what a live meter says to its register map: mistakes, limits, corrected cells',
-    load: async () => (await import('./cli/commission.js')).commissionCommand(),
-  },
-  {
-    name: 'scan',
-    summary: 'which units answer behind a host, and which register map fits each',
-    load: async () => (await import('./cli/scan.js')).scanCommand(),
-  },
-  {
-    name: 'simulate',
-    summary: 'meters that are not there, from register maps, with faults if wanted',
-    load: async () => (await import('./cli/simulate.js')).simulateCommand(),
-  },
-  {
-    name: 'map',
-    summary: 'start a new register map',
-    load: async () => (await import('./cli/map.js')).mapCommand(),
-  },
-  {
-    name: 'migrate',
-    summary: "bring the database's tables up to date",
-    load: async () => (await import('./cli/migrate.js')).migrateCommand(),
-  },
-];
 
 /** Loads the commands whose names occur among `args`; the others are known by their summary alone. */
 async function program(args: readonly string[]): Promise<Command> {

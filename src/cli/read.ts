@@ -6,12 +6,12 @@ import { systemClock } from '../clock.js';
 import { interpretationHeadings, interpretRegisters } from '../codec/interpret.js';
 import { MeterPoller } from '../collect/poll.js';
 import { Tap } from '../collect/tap.js';
-import { EmdcError } from '../errors.js';
 import { silentLog } from '../log.js';
 import type { Meter, RegisterFunction } from '../meter.js';
 import { openLinkPool } from '../modbus/pool.js';
 import type { LinkPool } from '../modbus/reader.js';
 import { forgetfulPlans } from '../plan/learned.js';
+import { chooseMeter } from './choose-meter.js';
 import { configSources, loadFrom, printWarnings, withConfigOptions } from './config-options.js';
 import { done, failed } from './exit.js';
 import { counted, textTable } from './table.js';
@@ -71,18 +71,7 @@ async function meterOf(options: ReadCommandOptions, command: Command): Promise<M
     maps: options.raw ? 'optional' : 'needed',
   });
   printWarnings(loaded);
-  return choose(loaded.config.meters, options.meter);
-}
-
-function choose(meters: readonly Meter[], name: string | undefined): Meter {
-  const found = name === undefined ? meters : meters.filter((each) => each.name === name);
-  const [only] = found;
-  if (only && found.length === 1) return only;
-  throw new EmdcError({
-    code: 'no-such-meter',
-    message: name === undefined ? `the configuration has ${meters.length} meters` : `no meter is named ${name}`,
-    hint: `Choose one by --meter: ${meters.map((each) => each.name).join(', ')}`,
-  });
+  return chooseMeter(loaded.config.meters, options.meter);
 }
 
 async function show(pass: () => Promise<Shown>, { json, watch }: ReadCommandOptions): Promise<number> {

@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { Command } from 'commander';
+import Database from 'libsql';
+import { readmeFile } from '../../config/docs.js';
+import { commands } from '../../src/cli/commands.js';
+import { parseConfigFile } from '../../src/config/file.js';
+import { envOf, keyNames, single } from '../../src/config/schema.js';
+import { formatProblem } from '../../src/errors.js';
+import { silentLog } from '../../src/log.js';
+import { packageRoot, version } from '../../src/paths.js';
+import { openStore } from '../../src/store/open.js';
+
+const readme = readFileSync(readmeFile, 'utf8');
+
+const blocks = (language: string): string[] =>
+  [...readme.matchAll(new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\`$`, 'gm'))].map((match) => match[1] ?? '');
+
+/** The command that these words name, and the words left over. */
+async function commandOf(words: readonly string[]): Promise<{ command: Command; rest: readonly string[] }> {
+  const [name, ...rest] = words;
+  const entry = commands.find((each) => each.name === name);
+  assert.ok(entry, `emdc ${name} does not exist`);
+  const command = await entry.load();
+  const sub = command.commands.find((each) => each.name() === rest[0]);
+  return sub ? { command: sub, rest: rest.slice(1) } : { command, rest };
+}
+
+test('every emdc command line in the README names a command and options that exist', async () => {
+  const lines = blocks('sh')
+    .flatMap((block) => block.split('\n'))
+    .flatMap((line) => /(?:^|\s)emdc (.*)$/.exec(line.replace(/docker run .* emdc run/, 'emdc run'))?.[1] ?? [])
+    .filter((line) => !line.startsWith('.'));
+  assert.ok(lines.length > 8);
+  for (const line of lines) {
+    const { command, rest } = await commandOf(line.split(/\s+/));
+    for (const word of rest.filter((each) => each.startsWith('-'))) {
+      const known = command.options.some(({ long, short }) => long === word || short === word);
+      assert.ok(known, `emdc ${line}: ${word}`);
+    }
+  }
+});
+
+test('every npm script in the README exists, and so does every file it links to', () => {
+  const { scripts } = JSON.parse(readFileSync(`${packageRoot}package.json`, 'utf8'));
+  for (const [, script = ''] of readme.matchAll(/npm run (\w+)/g)) assert.ok(script in scripts, script);
+  for (const [, target = ''] of readme.matchAll(/\]\(([^)#\s:]+)\)/g))
+    assert.ok(existsSync(packageRoot + target), target);
+});
+
+test('every link into the README itself has its heading', () => {
+  const anchors = [...readme.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w\s-]/g, '')
+      .replaceAll(' ', '-'),
+  );
+  for (const [, anchor = ''] of readme.matchAll(/\]\(#([^)]+)\)/g)) assert.ok(anchors.includes(anchor), anchor);
+});
+
+test('every YAML block of the README has only known keys and good shape', () => {
+  for (const block of blocks('yaml')) {
+    assert.deepEqual(parseConfigFile(block, 'README.md').problems.map(formatProblem), []);
+  }
+});
+
+test('every key and every variable that the text of the README names exists', () => {
+  const variables = new Set([
+    ...keyNames.map(envOf),
+    ...Object.values(single).map(({ env }) => env),
+    'EMDC_TRACE',
+    'EMDC_CONFIG',
+  ]);
+  for (const [name] of readme.matchAll(/EMDC_[A-Z_]+[A-Z]/g)) {
+    assert.ok(variables.has(name) || variables.has(name.replace(/_FILE$/, '')), name);
+  }
+  const sections = new Set(keyNames.map((key) => key.split('.')[0] ?? ''));
+  for (const [, key = ''] of readme.matchAll(/`([a-z]+\.[a-zA-Z]+)`/g)) {
+    if (sections.has(key.split('.')[0] ?? '')) assert.ok((keyNames as string[]).includes(key), key);
+  }
+});
+
+test('every SQL block of the README runs on a database that EMDC made', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'emdc-readme-'));
+  try {
+    const file = join(folder, 'emdc.db');
+    await (await openStore({ url: `file:${file}`, log: silentLog })).close();
+    const database = new Database(file);
+    for (const block of blocks('sql')) assert.deepEqual(database.prepare(block).all(), []);
+    database.close();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("the README's version is the package's", () => {
+  for (const [, named] of readme.matchAll(/emdc-(\d+\.\d+\.\d+)-linux/g)) assert.equal(named, version);
+});

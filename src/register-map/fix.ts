@@ -4,10 +4,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { EmdcError } from '../errors.js';
+import { editSheet } from './edit-workbook.js';
 import { checkRegisterMap, type LoadOptions, worksheetOf } from './load.js';
 import type { Fix } from './problem.js';
-import { removeRow, setCell } from './sheet-xml.js';
-import { editSheet, parseWorkbook, type Sheet } from './workbook.js';
+import { removeRows, setCell } from './sheet-xml.js';
+import { parseWorkbook, type Sheet } from './workbook.js';
 
 export interface FixResult {
   /** `eaton.fixed.xlsx`, beside the original; null: there was nothing to mend, and nothing was written. */
@@ -35,31 +36,26 @@ export function fixBytes(
   if (sheet === undefined) throw new EmdcError({ code: 'no-such-worksheet', message: `${file} has no ${worksheet}` });
   // Cells first, rows from the last one up: no fix then moves what another one means.
   const sets = fixes.filter((fix) => fix.type === 'set');
-  const removals = fixes
-    .flatMap((fix) => (fix.type === 'remove-rows' ? rowsFrom(fix.first, fix.last) : []))
-    .sort((a, b) => b - a);
-  if (format === 'csv') return csvOf(sheet, { sets, removed: new Set(removals) });
+  const removals = fixes.filter((fix) => fix.type === 'remove-rows').sort((a, b) => b.first - a.first);
+  if (format === 'csv') return csvOf(sheet, { sets, removals });
   return editSheet(bytes, sheet.name, (xml) => {
     const set = sets.reduce((text, fix) => setCell(text, fix.cell, fix.value), xml);
-    return removals.reduce(removeRow, set);
+    return removals.reduce((text, fix) => removeRows(text, fix.first, fix.last), set);
   });
 }
 
-const rowsFrom = (first: number, last: number): number[] =>
-  Array.from({ length: last - first + 1 }, (_, index) => first + index);
-
 interface CsvFixes {
   readonly sets: readonly Extract<Fix, { type: 'set' }>[];
-  readonly removed: ReadonlySet<number>;
+  readonly removals: readonly Extract<Fix, { type: 'remove-rows' }>[];
 }
 
-function csvOf(sheet: Sheet, { sets, removed }: CsvFixes): Buffer {
+function csvOf(sheet: Sheet, { sets, removals }: CsvFixes): Buffer {
   const changed = new Map(sets.map((fix) => [fix.cell, fix.value]));
   let width = 0;
   for (const cells of sheet.rows.values()) for (const column of cells.keys()) width = Math.max(width, column + 1);
   const lines: string[] = [];
   for (let row = 1; row <= sheet.lastRow; row++) {
-    if (removed.has(row)) continue;
+    if (removals.some(({ first, last }) => row >= first && row <= last)) continue;
     const cells = sheet.rows.get(row);
     const fields = Array.from({ length: width }, (_, column) => {
       const cell = cells?.get(column);

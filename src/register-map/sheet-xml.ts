@@ -65,11 +65,16 @@ function replaceOnce(text: string, search: string, replacement: string): string 
 export const escapeXml = (text: string): string =>
   text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;');
 
+const formulas = (attribute: string): RegExp => new RegExp(`<f\\b[^>]*?${attribute}[^>]*?(?:/>|>[\\s\\S]*?</f>)`, 'g');
+
 /** `xml` with this value in the cell, whose format stays. Throws where the sheet has no such cell. */
 export function setCell(xml: string, ref: string, value: string | number): string {
   const found = new RegExp(`<c\\b(?=[^>]*\\br="${ref}")([^>]*?)(?:/>|>[\\s\\S]*?</c>)`).exec(xml);
   if (found === null) throw new Error(`the sheet has no cell ${ref}`);
   const format = /\bs="\d+"/.exec(found[1] ?? '')?.[0] ?? '';
+  const shared = /<f\b[^>]*\bsi="(\d+)"/.exec(found[0])?.[1];
+  // Cells that share a formula hold it in the first of them only: all keep their values instead.
+  if (shared !== undefined) return setCell(xml.replace(formulas(`si="${shared}"`), ''), ref, value);
   const start = `<c r="${ref}"${format === '' ? '' : ` ${format}`}`;
   const cell =
     typeof value === 'number'
@@ -79,18 +84,22 @@ export function setCell(xml: string, ref: string, value: string | number): strin
 }
 
 /**
- * `xml` without this row; the rows below move up by one. Formulas become the values that they had, since the cells they
- * speak of have moved.
+ * `xml` without these rows; the rows below move up. Formulas become the values that they had, since the cells they speak
+ * of have moved.
  */
-export function removeRow(xml: string, row: number): string {
-  const rows = /<row\b[^>]*?(?:\/>|>[\s\S]*?<\/row>)/g;
-  return xml.replace(rows, (text) => {
+export function removeRows(xml: string, first: number, last: number): string {
+  const count = last - first + 1;
+  return xml.replace(/<row\b[^>]*?(?:\/>|>[\s\S]*?<\/row>)/g, (text) => {
     const number = Number(/<row\b[^>]*?\br="(\d+)"/.exec(text)?.[1]);
-    if (number === row) return '';
-    const plain = text.replace(/<f\b[^>]*?(?:\/>|>[\s\S]*?<\/f>)/g, '');
-    if (number < row) return plain;
+    if (number >= first && number <= last) return '';
+    const plain = text.replace(formulas(''), '');
+    if (number < first) return plain;
     return plain
-      .replace(/(<row\b[^>]*?\br=")\d+"/, `$1${number - 1}"`)
-      .replace(/(<c\b[^>]*?\br="[A-Z]+)\d+"/g, `$1${number - 1}"`);
+      .replace(/(<row\b[^>]*?\br=")\d+"/, `$1${number - count}"`)
+      .replace(/(<c\b[^>]*?\br="[A-Z]+)\d+"/g, `$1${number - count}"`);
   });
 }
+
+/** Takes out the element that has this attribute, in lists of parts such as `[Content_Types].xml`. */
+export const removeElement = (xml: string, attribute: string): string =>
+  xml.replace(new RegExp(`<\\w+\\b[^>]*${attribute}[^>]*/>`), '');

@@ -4,11 +4,11 @@
 
 import { readFileSync } from 'node:fs';
 import { extname } from 'node:path';
-import { CFB, read, SSF, utils, type WorkSheet, write } from 'xlsx';
+import { read, SSF, utils, type WorkSheet, write } from 'xlsx';
 import { EmdcError, messageOf } from '../errors.js';
 import { parseCsvText } from './csv.js';
-import { type ChoiceList, dressSheet, escapeXml, styleHeader } from './sheet-xml.js';
-import { readZip } from './zip.js';
+import { type ChoiceList, dressSheet, styleHeader } from './sheet-xml.js';
+import { changePart, readZip, writeZip } from './zip.js';
 
 /** `uncomputed`: a formula without a stored value. `error`: `#REF!` and the like. */
 export type CellKind = 'text' | 'number' | 'boolean' | 'date' | 'error' | 'uncomputed';
@@ -52,7 +52,6 @@ export interface Workbook {
 }
 
 const MAX_BYTES = 32 * 1024 * 1024;
-const MAX_UNPACKED_BYTES = 128 * 1024 * 1024;
 /** More rows than a meter has registers: the rest of a runaway sheet is not looked at. */
 const MAX_ROWS = 70_000;
 
@@ -86,25 +85,13 @@ function parseXlsx(bytes: Uint8Array, file: string): Workbook {
   // The library takes anything for text: without this check a PDF would load as a sheet of one strange cell.
   if (bytes[0] !== 0x50 || bytes[1] !== 0x4b) throw unreadable(`${file} is not an .xlsx file`);
   try {
-    const sound = pack(readZip(Buffer.from(bytes), MAX_UNPACKED_BYTES));
+    // Packed anew: what has proven whole, in a container that the library can do no harm with.
+    const sound = writeZip(readZip(Buffer.from(bytes)));
     const book = read(sound, { type: 'buffer', cellNF: true, cellStyles: true, sheetRows: MAX_ROWS });
     return { format: 'xlsx', sheets: book.SheetNames.map((name) => toSheet(name, book.Sheets[name])) };
   } catch (error) {
     throw unreadable(`${file} is not an .xlsx file that can be read: ${messageOf(error)}`, error);
   }
-}
-
-/** A container that the library can do no harm with. */
-function pack(parts: ReadonlyMap<string, Buffer>): Buffer {
-  const zip = CFB.utils.cfb_new();
-  for (const [name, content] of parts) if (!name.endsWith('/')) CFB.utils.cfb_add(zip, `/${name}`, content);
-  return Buffer.from(CFB.write(zip, { type: 'buffer', fileType: 'zip', compression: true }));
-}
-
-function changePart(parts: Map<string, Buffer>, name: string, edit: (xml: string) => string): void {
-  const content = parts.get(name);
-  if (content === undefined) throw new Error(`it has no ${name}`);
-  parts.set(name, Buffer.from(edit(content.toString('utf8'))));
 }
 
 function parseCsv(bytes: Uint8Array): Workbook {
@@ -219,55 +206,13 @@ export function composeWorkbook(sheets: readonly NewSheet[]): Buffer {
     }
     utils.book_append_sheet(book, sheet, name);
   }
-  const parts = new Map(readZip(write(book, { type: 'buffer', bookType: 'xlsx' }), MAX_UNPACKED_BYTES));
+  const parts = new Map(readZip(write(book, { type: 'buffer', bookType: 'xlsx' })));
   changePart(parts, 'xl/styles.xml', styleHeader);
   sheets.forEach(({ rows, choices }, index) => {
     const looks = { choices: choices ?? [], columnCount: rows[0]?.length ?? 0 };
     changePart(parts, `xl/worksheets/sheet${index + 1}.xml`, (xml) => dressSheet(xml, looks));
   });
-  return pack(parts);
-}
-
-/**
- * The same workbook with one sheet's XML changed and every other byte of content as it was. Throws EmdcError where the
- * workbook has no such sheet, or where `edit` throws.
- */
-export function editSheet(bytes: Uint8Array, name: string, edit: (xml: string) => string): Buffer {
-  try {
-    const parts = new Map(readZip(Buffer.from(bytes), MAX_UNPACKED_BYTES));
-    const text = (name: string): string => parts.get(name)?.toString('utf8') ?? '';
-    const id = attributeOf(text('xl/workbook.xml'), {
-      tag: 'sheet',
-      where: ['name', escapeXml(name)],
-      wanted: 'r:id',
-    });
-    const rels = text('xl/_rels/workbook.xml.rels');
-    const target = attributeOf(rels, { tag: 'Relationship', where: ['Id', id ?? ''], wanted: 'Target' });
-    if (target === null) throw new Error(`it has no sheet ${name}`);
-    changePart(parts, target.startsWith('/') ? target.slice(1) : `xl/${target}`, edit);
-    return pack(parts);
-  } catch (error) {
-    throw new EmdcError({
-      code: 'uncorrectable-workbook',
-      message: `the workbook cannot be corrected: ${messageOf(error)}`,
-      hint: 'Mend the cells by hand, or save the workbook anew in a spreadsheet program and try again.',
-      cause: error,
-    });
-  }
-}
-
-interface AttributeQuery {
-  readonly tag: string;
-  readonly where: readonly [name: string, value: string];
-  readonly wanted: string;
-}
-
-function attributeOf(xml: string, { tag, where, wanted }: AttributeQuery): string | null {
-  for (const [element] of xml.matchAll(new RegExp(`<${tag}\\b[^>]*>`, 'g'))) {
-    const attributes = new Map([...element.matchAll(/([\w:]+)="([^"]*)"/g)].map((m) => [m[1], m[2] ?? '']));
-    if (attributes.get(where[0]) === where[1]) return attributes.get(wanted) ?? null;
-  }
-  return null;
+  return writeZip(parts);
 }
 
 function unreadable(message: string, cause?: unknown): EmdcError {

@@ -7,8 +7,9 @@ import process from 'node:process';
 import { after, describe, it } from 'node:test';
 import { packageRoot } from '../../src/paths.js';
 import { columnKeys, columns } from '../../src/register-map/columns.js';
+import { editSheet } from '../../src/register-map/edit-workbook.js';
 import { checkRegisterMap } from '../../src/register-map/load.js';
-import { editSheet, readWorkbook } from '../../src/register-map/workbook.js';
+import { readWorkbook } from '../../src/register-map/workbook.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'emdc-map-cli-'));
 after(() => rmSync(folder, { recursive: true }));

@@ -23,3 +23,11 @@ export function fromFiveDigits(number: number, fn: RegisterFunction): Printed | 
   if (fn === 'discrete' && number >= 10_001 && number <= 19_999) return { function: fn, address: number - 10_001 };
   return null;
 }
+
+/** For people: what to do about an address that `fromFiveDigits` takes for a printed number. */
+export function notationHint(likely: number, written: number, isCsv: boolean): string {
+  const hint = `looks like a printed register number, which would be address ${likely}`;
+  return isCsv
+    ? `${hint}: if so, write that`
+    : `${hint}: write that, or say in the sheet Meter what to add to the addresses: Base Address ${likely - written}; 0 if they are as they should be`;
+}

@@ -2,7 +2,6 @@
 // spreadsheet hides from the eye.
 
 import type { Metric } from '../meter.js';
-import { fromFiveDigits } from './addresses.js';
 import { type ColumnKey, columns } from './columns.js';
 import { isWhole } from './data-types.js';
 import { lastMetricRow, type MetricRow, type RowContext } from './rows.js';
@@ -59,21 +58,13 @@ export function lintSheet(context: RowContext): void {
 }
 
 export function lintMetrics(rows: readonly MetricRow[], context: RowContext): void {
-  const { places, problems, settings, textIsNormal } = context;
+  const { places, problems, settings } = context;
   const ref = (row: MetricRow, key: ColumnKey): string => cellRef(row.row, places.get(key) ?? 0);
   for (const row of rows) {
-    const { scale, address, size } = row.metric;
+    const { scale, size } = row.metric;
     if (scale === 0) {
       const expected = 'makes every reading 0; expected another number, 1 for none';
       problems.add('scale-zero', { cell: ref(row, 'scale'), value: scale, expected });
-    }
-    const printed = settings.baseAddress !== null ? null : fromFiveDigits(address, row.metric.function);
-    if (printed !== null) {
-      problems.add('address-in-40001-notation', {
-        cell: ref(row, 'address'),
-        value: address,
-        expected: notationHint(printed.address, address, textIsNormal),
-      });
     }
     if (settings.maxRegisters !== null && size > settings.maxRegisters) {
       const expected = `expected at most ${settings.maxRegisters}, the registers of the largest request by the Meter sheet`;
@@ -82,13 +73,6 @@ export function lintMetrics(rows: readonly MetricRow[], context: RowContext): vo
   }
   lintExponents(rows, context);
   lintSharedRegisters(rows, context);
-}
-
-function notationHint(likely: number, written: number, isCsv: boolean): string {
-  const hint = `looks like a printed register number, which would be address ${likely}`;
-  return isCsv
-    ? `${hint}: if so, write that`
-    : `${hint}: write that, or say in the sheet Meter what to add to the addresses: Base Address ${likely - written}; 0 if they are as they should be`;
 }
 
 /** By the name cells, not the metrics: a row with other mistakes has a name, too. */

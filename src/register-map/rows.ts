@@ -2,8 +2,8 @@
 // no metric; the rows after it are still read, so that all problems come out at once.
 
 import { codeBits, isBitTable, sizesOf } from '../codec/words.js';
-import type { DataType, Metric } from '../meter.js';
-import { fromSixDigits } from './addresses.js';
+import type { DataType, Metric, RegisterFunction } from '../meter.js';
+import { fromFiveDigits, fromSixDigits, notationHint } from './addresses.js';
 import { isTakeable, toNumber } from './cells.js';
 import { functionWords, orderWords, sideWords, toChoice, toKind, toNotAvailable } from './choices.js';
 import { type ColumnKey, type ColumnPlaces, columns } from './columns.js';
@@ -73,6 +73,7 @@ class RowReader {
     const kind = kindCell === undefined ? ({ type: 'gauge' } as const) : toKind(kindCell, this.#problems);
     const sizeFits = dataType !== undefined && size !== undefined && this.#sizeFits(size, dataType);
     const addressFits = address !== undefined && this.#addressFits(address, size ?? 1);
+    if (address !== undefined && fn !== undefined) this.#questionNotation(address, fn);
     const notAvailable = sizeFits ? this.#notAvailable(codeBits({ dataType, size })) : undefined;
     if (dataType !== undefined && fn !== undefined) {
       const isBit = isBitTable(fn);
@@ -222,6 +223,14 @@ class RowReader {
     const cell = this.#ref('address');
     this.#problems.add('address-out-of-range', { cell, value: written, expected: `expected ${what}${why}` });
     return undefined;
+  }
+
+  #questionNotation(address: number, fn: RegisterFunction): void {
+    const { settings, textIsNormal } = this.#context;
+    const printed = settings.baseAddress === null ? fromFiveDigits(address, fn) : null;
+    if (printed === null) return;
+    const expected = notationHint(printed.address, address, textIsNormal);
+    this.#problems.add('address-in-40001-notation', { cell: this.#ref('address'), value: address, expected });
   }
 
   #addressFits(address: number, size: number): boolean {

@@ -40,7 +40,7 @@ export function bundle(folder: string, { withNode = false }: { readonly withNode
     cpSync(source, join(folder, relative(packageRoot, source)), {
       recursive: true,
       dereference: true,
-      filter: (path) => isWanted(relative(source, path), source),
+      filter: (path) => isLicence(path) || isWanted(relative(source, path), source),
     });
   }
   mkdirSync(join(folder, 'bin'));
@@ -76,6 +76,8 @@ function packagesToRun(): string[] {
   visit(packageRoot.replace(/\/$/, ''), true);
   return [...found].sort();
 }
+
+const isLicence = (path: string): boolean => /^(licen[cs]e|notice|copying)/i.test(basename(path));
 
 /** npm installs prebuilt libraries for both of Linux' C libraries; a Node.js runs with one of them. */
 function isForeign(name: string): boolean {

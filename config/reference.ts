@@ -3,6 +3,7 @@
 
 /** Codes of errors that a person or a program gets to see: commands, log, HTTP (`code` of the problem document). */
 export const errorCodes: Readonly<Record<string, string>> = {
+  'node-too-old': 'This Node.js is older than EMDC can run with.',
   'invalid-input': 'A configuration or register map has problems; each is listed with its place. Nothing was started.',
   'unreadable-file': 'A register map cannot be read: missing, no rights, or no spreadsheet.',
   'unwritable-file': 'A file that a command was to write cannot be written.',

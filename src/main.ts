@@ -6,6 +6,7 @@ import process from 'node:process';
 import { Command, CommanderError } from 'commander';
 import { commands } from './cli/commands.js';
 import { explainError, failed, usage } from './cli/exit.js';
+import { EmdcError } from './errors.js';
 import { version } from './paths.js';
 
 /** Loads the commands whose names occur among `args`; the others are known by their summary alone. */
@@ -22,9 +23,21 @@ async function program(args: readonly string[]): Promise<Command> {
   return emdc;
 }
 
+/** Older ones fail later, in ways that say nothing. Debian 12 has 18. */
+function refuseOldNode(): void {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (major > 20 || (major === 20 && minor >= 19)) return;
+  throw new EmdcError({
+    code: 'node-too-old',
+    message: `EMDC needs Node.js 20.19 or later, this is ${process.versions.node}`,
+    hint: 'npm run bundle -- --with-node packs EMDC together with its Node.js.',
+  });
+}
+
 /** Runs one command line. Resolves to its exit code: 0 done, 1 failed, 2 wrong usage or configuration. */
 async function main(args: readonly string[]): Promise<number> {
   try {
+    refuseOldNode();
     await (await program(args)).parseAsync(args, { from: 'user' });
     return Number(process.exitCode ?? 0);
   } catch (error) {

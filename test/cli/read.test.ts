@@ -1,4 +1,8 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import process from 'node:process';
+import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { encodeMetric } from '../../src/codec/encode.js';
 import { packageRoot } from '../../src/paths.js';
@@ -89,6 +93,20 @@ test('--raw reads bits from coils, and more registers than one request takes', a
   );
   const many = await emdc(['read', ...where, '--raw', '0:300', '--json', '--function', 'holding']);
   assert.equal(JSON.parse(many.stdout).length, 300);
+});
+
+test('--watch reads again and again, until SIGINT, and then ends with 0', async () => {
+  const args = ['read', ...where, '--map', mapFile, '--watch', '0.1', '--json'];
+  const child = spawn(process.execPath, [`${packageRoot}dist/src/main.js`, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const times = new Set<string>();
+  for await (const line of createInterface({ input: child.stdout })) {
+    times.add(JSON.parse(line).time);
+    if (times.size === 3) child.kill('SIGINT');
+  }
+  assert.deepEqual(child.exitCode === null ? await once(child, 'exit') : [child.exitCode, child.signalCode], [0, null]);
+  assert.ok(times.size >= 3);
 });
 
 test('a meter that does not answer is failure: 1; wrong usage is 2', async () => {

@@ -7,7 +7,7 @@ import { type Phase, type PhaseState, type State, total, turned } from './wavefo
 /** A metric's value in its own unit. */
 export type Quantity = (state: State, seconds: number) => number;
 
-type Place = Phase | 'AB' | 'BC' | 'CA' | 'N' | 'all';
+type Place = Phase | 'AB' | 'BC' | 'CA' | 'N' | 'G' | 'all';
 
 const PREFIXES: Readonly<Record<string, number>> = { k: 1e-3, M: 1e-6 };
 const NEXT: Readonly<Record<Phase, Phase>> = { A: 'B', B: 'C', C: 'A' };
@@ -39,6 +39,7 @@ function named(name: string, unit: string, rawUnit: string, place: Place): Quant
   if (unit === 'A' || /^curr/i.test(name)) return current(name, place);
   if (unit === 'VAR' || /^var(_|$)/i.test(name)) return sum(place, (p) => p.reactivePower);
   if (unit === 'VA' || /^va(_|$)/i.test(name)) return apparent(place);
+  if (/^W_.*(peak|max)/i.test(name)) return (state) => state.peakPower;
   if (unit === 'W' || /^w(_|$)/i.test(name)) return sum(place, (p) => p.activePower);
   return null;
 }
@@ -48,7 +49,8 @@ function placeOf(name: string): Place {
   if (pair) return ({ '12': 'AB', '23': 'BC', '31': 'CA' }[pair] ?? pair.toUpperCase()) as Place;
   const phase = /(?:_|ph|l)([ABC123])N?$/i.exec(name)?.[1];
   if (phase) return ({ '1': 'A', '2': 'B', '3': 'C' }[phase] ?? phase.toUpperCase()) as Place;
-  return /_(N2?|NG|G|AuxN)$/.test(name) ? 'N' : 'all';
+  if (/_(NG|G|AuxN)$/.test(name)) return 'G';
+  return /_N2?$/.test(name) ? 'N' : 'all';
 }
 
 const isPhase = (place: Place): place is Phase => place === 'A' || place === 'B' || place === 'C';
@@ -77,7 +79,7 @@ function angle(place: Place, ofCurrent: boolean): Quantity {
   const of = (state: State, phase: Phase) => state.phases[phase][ofCurrent ? 'currentAngle' : 'voltageAngle'];
   if (isPhase(place)) return (state) => of(state, place);
   const first = place === 'BC' ? 'B' : place === 'CA' ? 'C' : 'A';
-  return place === 'all' || place === 'N' ? () => 0 : (state) => turned(of(state, first) + 30);
+  return place === 'all' || place === 'N' || place === 'G' ? () => 0 : (state) => turned(of(state, first) + 30);
 }
 
 const between = (state: State, first: Phase): number => {
@@ -88,7 +90,7 @@ const between = (state: State, first: Phase): number => {
 
 function voltage(name: string, place: Place): Quantity {
   if (isPhase(place)) return (state) => state.phases[place].voltage;
-  if (place === 'N') return () => 0.4;
+  if (place === 'N' || place === 'G') return () => 0.4;
   if (place !== 'all') return (state) => between(state, place[0] as Phase);
   if (/LL|ppv/i.test(name)) return (state) => (between(state, 'A') + between(state, 'B') + between(state, 'C')) / 3;
   return (state) => total(state, (p) => p.voltage) / 3;
@@ -97,6 +99,7 @@ function voltage(name: string, place: Place): Quantity {
 function current(name: string, place: Place): Quantity {
   if (isPhase(place)) return (state) => state.phases[place].current;
   if (place === 'N') return neutral;
+  if (place === 'G') return () => 0.02;
   return name === 'A' || /sum/i.test(name)
     ? (state) => total(state, (p) => p.current)
     : (state) => total(state, (p) => p.current) / 3;

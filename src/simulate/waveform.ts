@@ -37,6 +37,8 @@ export interface Installation {
 export interface State {
   readonly phases: Readonly<Record<Phase, PhaseState>>;
   readonly frequency: number;
+  /** W; above all that the load ever takes. */
+  readonly peakPower: number;
 }
 
 const EPOCH = Date.UTC(2025, 0, 1);
@@ -115,6 +117,7 @@ export function stateAt(installation: Installation, time: number): State {
   };
   return {
     phases: { A: phaseOf('A', 0), B: phaseOf('B', 1), C: phaseOf('C', 2) },
+    peakPower: 3 * installation.voltage * installation.current * 1.75,
     frequency: installation.frequency + 0.015 * ripple(1, 95) + 0.005 * ripple(2, 7),
   };
 }

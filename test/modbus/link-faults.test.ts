@@ -1,7 +1,11 @@
 // Every named fault against the real link: the right value or a named error, and a healthy link on the next try.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { after, afterEach, before, describe, test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import fc from 'fast-check';
 import { ModbusFailure, type ModbusFailureKind } from '../../src/modbus/failure.js';
 import { openLinkPool } from '../../src/modbus/pool.js';
 import type { Link, LinkPool, ReadRequest } from '../../src/modbus/reader.js';
@@ -121,6 +125,45 @@ describe('a link and a peer that', { timeout: 60_000 }, () => {
     await server.setFault(null);
     await readRight(0, 5);
     assert.equal(server.connectionCount, before, 'an exception is an answer: the connection stays');
+  });
+
+  test('sends anything at all brings the right value or a named failure, and is read again at once', async () => {
+    const piece = fc.oneof(
+      fc.record({ kind: fc.constant('right' as const), from: fc.nat(40), until: fc.nat(40) }),
+      fc.record({ kind: fc.constant('noise' as const), bytes: fc.uint8Array({ maxLength: 300 }) }),
+    );
+    const peer = createServer({ noDelay: true }).listen(0, '127.0.0.1');
+    await once(peer, 'listening');
+    let script: readonly (typeof piece extends fc.Arbitrary<infer T> ? T : never)[] | null = null;
+    peer.on('connection', (socket) => {
+      socket.on('error', () => {});
+      socket.on('data', async (frame: Buffer) => {
+        const answer = Buffer.concat([frame.subarray(0, 4), Buffer.from([0, 11, 1, 3, 8, 1, 2, 3, 4, 5, 6, 7, 8])]);
+        for (const part of script ?? [{ kind: 'right', from: 0, until: 40 }]) {
+          if (socket.writable)
+            socket.write(part.kind === 'noise' ? part.bytes : answer.subarray(part.from, part.until));
+          await nextTurn();
+        }
+      });
+    });
+    const other = pool.link({ host: '127.0.0.1', port: (peer.address() as AddressInfo).port });
+    const read = (timeoutMs: number) => other.read(request(0, 4), { timeoutMs, pauseMs: 0 });
+    try {
+      await fc.assert(
+        fc.asyncProperty(fc.array(piece, { maxLength: 5 }), async (parts) => {
+          script = parts;
+          const outcome = await read(15).catch((error: unknown) => error);
+          if (outcome instanceof Buffer) assert.equal(outcome.toString('hex'), '0102030405060708');
+          else assert.ok(outcome instanceof ModbusFailure, String(outcome));
+          script = null;
+          assert.equal((await read(5000)).toString('hex'), '0102030405060708');
+        }),
+        { numRuns: 150 },
+      );
+    } finally {
+      other.disconnect();
+      peer.close();
+    }
   });
 
   test('answers for another unit is told apart in the error', async () => {

@@ -294,4 +294,16 @@ describe('a peer made by hand', { timeout: 60_000 }, () => {
     onRequest = (socket) => socket.write(kept[0] as Buffer);
     await assert.rejects(read(), failure('bad-answer', /transaction id/));
   });
+
+  test('that numbers its answers by itself is not believed', async () => {
+    let previous: number | null = null;
+    onRequest = (socket, frame) => {
+      const answer = answerTo(frame);
+      if (previous !== null) answer.fill(0x55, 9).writeUInt16BE((previous + 1) & 0xffff, 0);
+      previous = frame.readUInt16BE(0);
+      socket.write(answer);
+    };
+    assert.equal((await read()).toString('hex'), '12345678');
+    await assert.rejects(read(), failure('bad-answer', /transaction id/));
+  });
 });

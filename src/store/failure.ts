@@ -87,8 +87,8 @@ function judgeSqlite(code: string): Judgement {
 
 /** https://www.postgresql.org/docs/current/errcodes-appendix.html */
 function judgePostgresql(code: string): Judgement {
-  // Serialization failure, deadlock, lock not available, partition dropped or created meanwhile.
-  if (code === '40001' || code === '40P01' || code === '55P03') return retry;
+  // Serialization failure, deadlock, lock not available; and no partition for a row: it has just been dropped.
+  if (['40001', '40P01', '55P03', '23514'].includes(code)) return retry;
   if (/^2[123]/.test(code)) return stop;
   if (code === '53100') return spool("The database server's disk is full: make room.");
   return spool();

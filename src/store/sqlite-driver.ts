@@ -1,6 +1,7 @@
 // Prisma's way to libSQL, SQLite's prebuilt twin (better-sqlite3 compiles itself or downloads when it is installed, and
-// Prisma's own adapters need it, or lose their PRAGMAs). One connection, statements prepared once, and transactions that
-// take the write lock when they begin, so that they never fail halfway for want of it.
+// Prisma's own adapters need it, or lose their PRAGMAs). One connection, statements prepared once, transactions that
+// take the write lock when they begin, so that they never fail halfway for want of it, and that are on the disk when
+// their commit returns.
 
 import {
   type ArgType,
@@ -37,8 +38,9 @@ export function openConnection(path: string, busyTimeoutMs: number): SqliteConne
   return new Database(path, { timeout: busyTimeoutMs }) as unknown as SqliteConnection;
 }
 
-export function sqliteAdapter(connection: SqliteConnection): SqlDriverAdapterFactory {
-  return { ...identity, connect: () => Promise.resolve(adapter(connection)) };
+/** `sync` is called after each commit, and returns when it is on the disk. */
+export function sqliteAdapter(connection: SqliteConnection, sync: () => void): SqlDriverAdapterFactory {
+  return { ...identity, connect: () => Promise.resolve(adapter(connection, sync)) };
 }
 
 const identity = { provider: 'sqlite', adapterName: 'emdc-libsql' } as const;
@@ -46,7 +48,7 @@ const identity = { provider: 'sqlite', adapterName: 'emdc-libsql' } as const;
 /** Statements kept prepared; the program has about thirty. */
 const MAX_PREPARED = 64;
 
-function adapter(connection: SqliteConnection): SqlDriverAdapter {
+function adapter(connection: SqliteConnection, sync: () => void): SqlDriverAdapter {
   const prepared = new Map<string, SqliteStatement>();
   let turn: Promise<void> = Promise.resolve();
 
@@ -69,6 +71,11 @@ function adapter(connection: SqliteConnection): SqlDriverAdapter {
 
   return {
     ...queryable,
+    executeRaw: async (query) => {
+      const changes = await queryable.executeRaw(query);
+      sync();
+      return changes;
+    },
     executeScript: async (script) => translated(() => connection.exec(script)),
     startTransaction: async () => {
       const before = turn;
@@ -84,12 +91,14 @@ function adapter(connection: SqliteConnection): SqlDriverAdapter {
         throw error;
       }
       // Prisma sends COMMIT and ROLLBACK as statements of their own and calls these afterwards.
-      const end = async () => release();
       const transaction: Transaction = {
         ...queryable,
         options: { usePhantomQuery: false },
-        commit: end,
-        rollback: end,
+        commit: async () => {
+          release();
+          sync();
+        },
+        rollback: async () => release(),
       };
       return transaction;
     },

@@ -1,7 +1,7 @@
 // Opens the embedded database file: made where there is none, brought to this program's schema, and ready to write so
 // that a commit is on the disk when it returns. Runs in the store's worker thread.
 
-import { mkdirSync } from 'node:fs';
+import { fdatasyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { EmdcError } from '../errors.js';
 import type { Log } from '../log.js';
@@ -21,11 +21,17 @@ export interface SqliteOptions {
 }
 
 /** Another process may hold the write lock: an import, a migration, a backup. */
-const BUSY_TIMEOUT_MS = 10_000;
+const BUSY_TIMEOUT_MS = 5_000;
 
+// With `synchronous = FULL` libSQL calls fsync, which writes the file's changed time as well: three blocks of the file
+// system's journal for every commit, more than the commit itself. fdatasync after each commit is just as durable.
+// Small pages, since a commit writes whole pages: 21 readings every 10 s cost 678 bytes of device per reading with 512,
+// 758 with 1024, 1190 with 4096 (2,100 readings: 172, 164, 211), and neither reading nor writing is slower.
 const PRAGMAS = `
+PRAGMA page_size = 512;
+PRAGMA wal_autocheckpoint = 4000;
 PRAGMA journal_mode = WAL;
-PRAGMA synchronous = FULL;
+PRAGMA synchronous = NORMAL;
 PRAGMA temp_store = MEMORY;
 PRAGMA journal_size_limit = 67108864;
 `;
@@ -43,7 +49,8 @@ export async function openSqlite(options: SqliteOptions & { readonly log: Log })
   }
   try {
     await migrate(migrationSession(connection), { log: options.log });
-    const db: Db = new PrismaClient({ adapter: sqliteAdapter(connection) });
+    const log = openSync(`${options.path}-wal`, 'r');
+    const db: Db = new PrismaClient({ adapter: sqliteAdapter(connection, () => fdatasyncSync(log)) });
     return new PrismaBackend({ db, sql: sqliteSql, upkeep: sqliteUpkeep({ db, retention: options.retention }) });
   } catch (error) {
     connection.close();

@@ -1,0 +1,16 @@
+// A collector that writes one poll after another and says each slot once it is stored, until it is killed.
+
+import process from 'node:process';
+import { silentLog } from '../../src/log.js';
+import { openStore } from '../../src/store/open.js';
+import { HOUR_MS, sampleMeter, samplePoll } from './sample.js';
+
+const store = await openStore({ url: process.argv[2] ?? '', log: silentLog });
+const meter = sampleMeter('Killed');
+const newest = (await store.lastSlots()).get(meter.name) ?? Number(process.argv[3]);
+// A minute apart, so that hours pass and upkeep has something to move when it is killed.
+for (let slot = newest + 60_000; ; slot += 60_000) {
+  await store.write({ polls: [samplePoll(meter, slot, [slot, -slot])], gaps: [] });
+  process.stdout.write(`${slot}\n`);
+  if (slot % HOUR_MS === 0) while (await store.maintain(slot + HOUR_MS / 2));
+}

@@ -42,6 +42,8 @@ export function formatProblem(problem: Problem): string {
 
 /** All problems of one input at once. Nothing has been started or changed. */
 export class InvalidInput extends EmdcError {
+  /** What has the problems, e.g. a file. */
+  readonly what: string;
   readonly problems: readonly Problem[];
 
   constructor(what: string, problems: readonly Problem[]) {
@@ -51,6 +53,7 @@ export class InvalidInput extends EmdcError {
       message: `${what}: ${count}\n${problems.map((p) => `  ${formatProblem(p)}`).join('\n')}`,
     });
     this.name = 'InvalidInput';
+    this.what = what;
     this.problems = problems;
   }
 }

@@ -2,6 +2,7 @@
 // The `emdc` command. Knows the commands by name and one line each; a command's own file (and whatever it imports) is
 // loaded only when it is asked for, so that `emdc --help` is quick and the daemon carries nothing it does not use.
 
+import './memory.js';
 import process from 'node:process';
 import { Command, CommanderError } from 'commander';
 import { commands } from './cli/commands.js';

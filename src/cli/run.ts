@@ -6,9 +6,10 @@ import type { Config } from '../config/config.js';
 import { type Daemon, startDaemon } from '../daemon.js';
 import { EmdcError, formatProblem, messageOf } from '../errors.js';
 import { createLogger, type Logger } from '../logger.js';
-import { configSources, loadFrom, withConfigOptions } from './config-options.js';
+import { configSources, withConfigOptions } from './config-options.js';
 import { done, failed } from './exit.js';
-import { reloadInto, type Sources } from './reload.js';
+import { loadApart, type Sources } from './load-apart.js';
+import { reloadInto } from './reload.js';
 import { untilStopped } from './signals.js';
 import { openSystemd } from './systemd.js';
 
@@ -18,7 +19,7 @@ export const runCommand = (): Command =>
       'Reads the meters on their schedule, records what they say and serves HTTP, until SIGTERM or SIGINT. SIGHUP reads configuration and register maps again.',
     )
     .action(async (_options: unknown, command: Command) => {
-      const { config, warnings } = await loadFrom(command);
+      const { config, warnings } = await loadApart(configSources(command));
       const logger = loggerFor(config);
       for (const warning of warnings) logger.log.warn(`configuration: ${formatProblem(warning)}`);
       process.exitCode = await runDaemon(config, logger, configSources(command));

@@ -102,6 +102,8 @@ export class SqliteThread implements Backend {
     const worker = new Worker(new URL('./sqlite-worker.js', import.meta.url), {
       workerData: this.#options,
       name: 'emdc-sqlite',
+      // It makes short-lived strings only: a small nursery costs it nothing, and saves tens of megabytes.
+      resourceLimits: { maxYoungGenerationSizeMb: 8 },
     });
     const pending = new Map<number, Pending>();
     const opened = new Promise((resolve, reject) => pending.set(OPENED, { resolve, reject }));

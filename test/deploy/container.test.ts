@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -71,6 +71,18 @@ test('every service restarts, and none but the simulated meters lacks a health c
   }
   assert.match(readFileSync(`${packageRoot}Dockerfile`, 'utf8'), /^HEALTHCHECK /m);
   for (const name of ['emdc', 'meters']) assert.equal(compose.services[name]?.image, `emdc:${version}`);
+});
+
+test('Grafana is given every variable and every secret that its provisioning asks for', () => {
+  const folder = `${packageRoot}config/grafana/provisioning/postgresql`;
+  const { environment = {}, secrets = [] } = compose.services['grafana'] ?? assert.fail();
+  for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((each) =>
+    each.endsWith('.yaml'),
+  )) {
+    const text = readFileSync(join(folder, file), 'utf8');
+    for (const [, variable = ''] of text.matchAll(/\$\{?(EMDC_\w+)/g)) assert.ok(variable in environment, variable);
+    for (const [, secret = ''] of text.matchAll(/\/run\/secrets\/(\w+)/g)) assert.ok(secrets.includes(secret), secret);
+  }
 });
 
 test("the collector's environment in docker-compose.yml and config/docker.yaml are a configuration", async () => {

@@ -3,7 +3,7 @@
 import type { Batch } from './batch.js';
 import { POLL_COLUMNS } from './batch.js';
 import { type Db, runAll } from './db.js';
-import { toStoreFailure } from './failure.js';
+import { isDuplicate, toStoreFailure } from './failure.js';
 import { Registry } from './registry.js';
 import { toRows } from './rows.js';
 import type { Sql } from './sql.js';
@@ -40,7 +40,12 @@ export class PrismaBackend implements Backend {
       await this.#registry.resolve(newestSlots(batch));
       const rows = toRows(batch, this.#registry.idsOf);
       await this.#sql.prepare(this.#db, rows.readings);
-      await runAll(this.#db, this.#sql.write(rows));
+      try {
+        await runAll(this.#db, this.#sql.write(rows));
+      } catch (error) {
+        if (!this.#sql.writeAgain || !isDuplicate(error)) throw error;
+        await runAll(this.#db, this.#sql.writeAgain(rows));
+      }
     });
   }
 

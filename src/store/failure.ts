@@ -9,6 +9,12 @@ import { type Dialect, StoreFailure } from './store.js';
 export const toOpenFailure = (error: unknown, dialect: Dialect): EmdcError =>
   error instanceof EmdcError ? error : toStoreFailure(error, dialect);
 
+/** Whether a row with the same key is there already. */
+export const isDuplicate = (error: unknown): boolean => {
+  const { kind, code } = causeOf(error);
+  return kind === 'UniqueConstraintViolation' || code === '23505';
+};
+
 /** What a driver said: its own code, and its message. */
 interface Cause {
   readonly code: string;

@@ -28,8 +28,9 @@ WITH polls AS (
 )
 INSERT INTO reading (topic_id, ts, value)
 SELECT topic, ${TIME('slot')}, value
-FROM unnest($4::text::int[], $5::text::float8[], $6::text::float8[]) AS r (topic, slot, value)
-ON CONFLICT DO NOTHING`;
+FROM unnest($4::text::int[], $5::text::float8[], $6::text::float8[]) AS r (topic, slot, value)`;
+
+const WRITE_AGAIN = `${WRITE} ON CONFLICT DO NOTHING`;
 
 export function postgresqlSql(): Sql {
   /** Months of this process that have their partition. */
@@ -62,12 +63,15 @@ FROM meter m`,
       }
     },
 
-    write(rows: Rows) {
-      const { topicIds, slots, values } = rows.readings;
-      const list = (column: Int32Array | Float64Array) => `{${column.join(',')}}`;
-      return [[WRITE, rows.polls, rows.gaps ?? '[]', rows.buckets, list(topicIds), list(slots), list(values)]];
-    },
+    // Readings that are new, as they nearly always are, take half as long where nothing is said of conflicts.
+    write: (rows) => [[WRITE, ...parametersOf(rows)]],
+    writeAgain: (rows) => [[WRITE_AGAIN, ...parametersOf(rows)]],
   };
+}
+
+function parametersOf({ polls, gaps, buckets, readings: { topicIds, slots, values } }: Rows): string[] {
+  const list = (column: Int32Array | Float64Array) => `{${column.join(',')}}`;
+  return [polls, gaps ?? '[]', buckets, list(topicIds), list(slots), list(values)];
 }
 
 export async function makePartition(db: Db, month: number): Promise<void> {

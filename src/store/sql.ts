@@ -31,5 +31,7 @@ export interface Sql {
   readonly lastSlots: string;
   /** What has to be there before the rows can be written, outside their transaction. */
   prepare(db: Db, readings: Readings): Promise<void>;
+  /** May fail where readings are on record already, if there is `writeAgain`. */
   write(rows: Rows): Statement[];
+  readonly writeAgain?: (rows: Rows) => Statement[];
 }

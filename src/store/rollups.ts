@@ -1,8 +1,8 @@
-// Rollups of quarters that have got readings since they were last computed: the same four statements on every database.
+// Rollups of quarters that have got readings since they were last computed: the same statements on every database.
 // The quarters' rows in `stale` are held while their rollups are made, by the very statement with which writers mark
 // them: a writer of the same quarter waits, and marks it anew; or it came first, and its readings are seen.
 
-import { type Db, runAll } from './db.js';
+import { type Db, runAll, type Statement } from './db.js';
 import { BUCKET_MS } from './rows.js';
 import type { Dialect } from './store.js';
 
@@ -13,13 +13,19 @@ export interface Quarter {
   readonly b: number;
 }
 
+/** With the number of the meter's topics, so that none is overlooked that appears meanwhile. */
+interface QuarterOfTopics extends Quarter {
+  readonly n: number;
+}
+
 interface RollupSql {
   /** Columns m and b of some stale quarters that began at or before the first parameter, oldest first; second: how many. */
   readonly pick: string;
   /** One parameter each, JSON: Quarter[]. */
   readonly hold: string;
   readonly remove: string;
-  readonly insert: string;
+  /** The same parameter; or a statement for each quarter, of these topics. */
+  readonly insert: string | ((topicIds: readonly number[], from: number) => string);
   readonly release: string;
 }
 
@@ -46,17 +52,42 @@ export class Rollups {
     );
     if (rows.length === 0) return false;
     const quarters: Quarter[] = rows.map(({ m, b }) => ({ m: Number(m), b: Number(b) }));
-    const keys = JSON.stringify(quarters.sort((x, y) => x.b - y.b || x.m - y.m));
+    quarters.sort((x, y) => x.b - y.b || x.m - y.m);
     const started = performance.now();
-    await runAll(this.#db, [
-      [this.#sql.hold, keys],
-      [this.#sql.remove, keys],
-      [this.#sql.insert, keys],
-      [this.#sql.release, keys],
-    ]);
+    const { keys, inserts } = await this.#inserts(quarters);
+    await runAll(this.#db, [[this.#sql.hold, keys], [this.#sql.remove, keys], ...inserts, [this.#sql.release, keys]]);
     const full = rows.length === this.#step;
     this.#step = nextStep(this.#step, performance.now() - started, MAX_STEP);
     return full;
+  }
+
+  async #inserts(quarters: readonly Quarter[]): Promise<{ keys: string; inserts: Statement[] }> {
+    const { insert } = this.#sql;
+    if (typeof insert === 'string') {
+      const keys = JSON.stringify(quarters);
+      return { keys, inserts: [[insert, keys]] };
+    }
+    const topics = await this.#topicsOf(new Set(quarters.map(({ m }) => m)));
+    const counted = quarters.map((quarter): QuarterOfTopics => ({ ...quarter, n: topics.get(quarter.m)?.length ?? 0 }));
+    const inserts = quarters.flatMap(({ m, b }): Statement[] => {
+      const ids = topics.get(m) ?? [];
+      return ids.length === 0 ? [] : [[insert(ids, b)]];
+    });
+    return { keys: JSON.stringify(counted), inserts };
+  }
+
+  async #topicsOf(meterIds: ReadonlySet<number>): Promise<Map<number, number[]>> {
+    const rows = await this.#db.topic.findMany({
+      where: { meterId: { in: [...meterIds] } },
+      select: { id: true, meterId: true },
+    });
+    const topics = new Map<number, number[]>();
+    for (const { id, meterId } of rows) {
+      const ids = topics.get(meterId);
+      if (ids) ids.push(id);
+      else topics.set(meterId, [id]);
+    }
+    return topics;
   }
 }
 
@@ -74,7 +105,21 @@ const OUTCOME = `CASE WHEN kind <> 'counter' OR p IS NULL THEN 'none' WHEN abs(p
     WHEN c >= p AND c - p > r / 2 THEN 'jump' WHEN c >= p THEN 'forward'
     WHEN p - c > r / 2 THEN 'wrap' WHEN c >= 0 AND c < p / 2 THEN 'reset' ELSE 'backward' END`;
 
-function insertRollups(parts: { quarters: string; reading: string; from: string; until: string }): string {
+/**
+ * Topics and quarter as constants, and readings first. Joined, MySQL would read a topic's readings from its very first one
+ * on, and PostgreSQL look into every month, or into all rows where it has no statistics yet.
+ */
+const insertQuarter =
+  (join: 'JOIN' | 'STRAIGHT_JOIN', time: (ms: number) => string) =>
+  (topicIds: readonly number[], from: number): string =>
+    insertFrom(
+      time(from),
+      `reading v ${join} topic t ON t.id = v.topic_id
+    WHERE v.topic_id IN (${topicIds.join(',')}) AND v.ts >= ${time(from)} AND v.ts < ${time(from + BUCKET_MS)}`,
+    );
+
+/** `readings` has v (reading) and t (topic), `bucket` is made of it. */
+function insertFrom(bucket: string, readings: string): string {
   return `
 INSERT INTO rollup (topic_id, bucket, count, min, max, mean, first, last, first_ts, last_ts, increase, wraps, resets, suspect)
 SELECT topic_id, bucket, count(*), min(c), max(c), sum(c / n),
@@ -85,13 +130,11 @@ SELECT topic_id, bucket, count(*), min(c), max(c), sum(c / n),
 FROM (
   SELECT topic_id, bucket, ts, c, p, nx, n, r, ${OUTCOME} AS outcome
   FROM (
-    SELECT v.topic_id, ${parts.from} AS bucket, v.ts, v.value AS c, t.kind, t.counter_range AS r,
-      lag(v.value) OVER (PARTITION BY v.topic_id, q.b ORDER BY v.ts) AS p,
-      lead(v.value) OVER (PARTITION BY v.topic_id, q.b ORDER BY v.ts) AS nx,
-      count(*) OVER (PARTITION BY v.topic_id, q.b) AS n
-    FROM ${parts.quarters}
-    JOIN topic t ON t.meter_id = q.m
-    JOIN ${parts.reading} v ON v.topic_id = t.id AND v.ts >= ${parts.from} AND v.ts < ${parts.until}
+    SELECT v.topic_id, ${bucket} AS bucket, v.ts, v.value AS c, t.kind, t.counter_range AS r,
+      lag(v.value) OVER (PARTITION BY v.topic_id, ${bucket} ORDER BY v.ts) AS p,
+      lead(v.value) OVER (PARTITION BY v.topic_id, ${bucket} ORDER BY v.ts) AS nx,
+      count(*) OVER (PARTITION BY v.topic_id, ${bucket}) AS n
+    FROM ${readings}
   ) steps
 ) outcomes
 GROUP BY topic_id, bucket`;
@@ -108,18 +151,17 @@ WHERE bucket <= ?1 AND bucket < (SELECT value FROM upkeep WHERE name = 'moved_un
         hold: `INSERT INTO stale (meter_id, bucket) SELECT m, b FROM ${quarters} WHERE true ON CONFLICT DO NOTHING`,
         remove: `DELETE FROM rollup WHERE (topic_id, bucket) IN (
   SELECT t.id, q.b FROM ${quarters} q JOIN topic t ON t.meter_id = q.m)`,
-        insert: insertRollups({
-          quarters: `${quarters} q`,
-          reading: 'reading_history',
-          from: 'q.b',
-          until: `q.b + ${BUCKET_MS}`,
-        }),
+        insert: insertFrom(
+          'q.b',
+          `${quarters} q JOIN topic t ON t.meter_id = q.m
+    JOIN reading_history v ON v.topic_id = t.id AND v.ts >= q.b AND v.ts < q.b + ${BUCKET_MS}`,
+        ),
         release: `DELETE FROM stale WHERE (meter_id, bucket) IN (SELECT m, b FROM ${quarters})`,
       };
     }
     case 'postgresql': {
       const quarters =
-        '(SELECT m, to_timestamp(b / 1000.0) AS b FROM json_to_recordset($1::json) AS q (m int, b bigint))';
+        '(SELECT m, n, to_timestamp(b / 1000.0) AS b FROM json_to_recordset($1::json) AS q (m int, b bigint, n int))';
       return {
         pick: `SELECT meter_id AS m, (extract(epoch FROM bucket) * 1000)::bigint AS b FROM stale
 WHERE bucket <= to_timestamp($1::float8 / 1000) ORDER BY bucket, meter_id LIMIT $2::int`,
@@ -127,18 +169,14 @@ WHERE bucket <= to_timestamp($1::float8 / 1000) ORDER BY bucket, meter_id LIMIT 
 ON CONFLICT (meter_id, bucket) DO UPDATE SET bucket = excluded.bucket WHERE false`,
         remove: `DELETE FROM rollup USING ${quarters} q, topic t
 WHERE t.meter_id = q.m AND rollup.topic_id = t.id AND rollup.bucket = q.b`,
-        insert: insertRollups({
-          quarters: `${quarters} q`,
-          reading: 'reading',
-          from: 'q.b',
-          until: "q.b + INTERVAL '15 minutes'",
-        }),
-        release: `DELETE FROM stale USING ${quarters} q WHERE stale.meter_id = q.m AND stale.bucket = q.b`,
+        insert: insertQuarter('JOIN', (ms) => `to_timestamp(${ms / 1_000})`),
+        release: `DELETE FROM stale USING ${quarters} q WHERE stale.meter_id = q.m AND stale.bucket = q.b
+AND q.n = (SELECT count(*) FROM topic t WHERE t.meter_id = q.m)`,
       };
     }
     case 'mysql': {
-      const quarters = `(SELECT m, TIMESTAMPADD(MICROSECOND, b * 1000, '1970-01-01') AS b
-  FROM JSON_TABLE(?, '$[*]' COLUMNS (m INT PATH '$.m', b BIGINT PATH '$.b')) j)`;
+      const quarters = `(SELECT m, n, TIMESTAMPADD(MICROSECOND, b * 1000, '1970-01-01') AS b
+  FROM JSON_TABLE(?, '$[*]' COLUMNS (m INT PATH '$.m', b BIGINT PATH '$.b', n INT PATH '$.n')) j)`;
       return {
         pick: `SELECT meter_id AS m, CAST(ROUND(UNIX_TIMESTAMP(bucket) * 1000) AS SIGNED) AS b FROM stale
 WHERE bucket <= TIMESTAMPADD(MICROSECOND, ? * 1000, '1970-01-01') ORDER BY bucket, meter_id LIMIT ?`,
@@ -146,13 +184,9 @@ WHERE bucket <= TIMESTAMPADD(MICROSECOND, ? * 1000, '1970-01-01') ORDER BY bucke
 WHERE true ON DUPLICATE KEY UPDATE meter_id = stale.meter_id`,
         remove: `DELETE rollup FROM ${quarters} q JOIN topic t ON t.meter_id = q.m
 JOIN rollup ON rollup.topic_id = t.id AND rollup.bucket = q.b`,
-        insert: insertRollups({
-          quarters: `${quarters} q`,
-          reading: 'reading',
-          from: 'q.b',
-          until: 'q.b + INTERVAL 15 MINUTE',
-        }),
-        release: `DELETE stale FROM ${quarters} q JOIN stale ON stale.meter_id = q.m AND stale.bucket = q.b`,
+        insert: insertQuarter('STRAIGHT_JOIN', (ms) => `TIMESTAMPADD(MICROSECOND, ${ms * 1_000}, '1970-01-01')`),
+        release: `DELETE stale FROM ${quarters} q JOIN stale ON stale.meter_id = q.m AND stale.bucket = q.b
+WHERE q.n = (SELECT count(*) FROM topic t WHERE t.meter_id = q.m)`,
       };
     }
   }

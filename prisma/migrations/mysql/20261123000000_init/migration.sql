@@ -93,10 +93,11 @@ CREATE OR REPLACE VIEW `measurement` AS
 SELECT r.`ts` AS `time`, m.`name` AS `meter`, t.`metric` AS `metric`, t.`name` AS `topic`, t.`unit` AS `unit`, r.`value` AS `value`
 FROM `reading` r JOIN `topic` t ON t.`id` = r.`topic_id` JOIN `meter` m ON m.`id` = t.`meter_id`;
 
+-- ORDER BY … LIMIT 1 and not max(), for which the topic's whole history would be read.
 CREATE OR REPLACE VIEW `latest_measurement` AS
 SELECT r.`ts` AS `time`, m.`name` AS `meter`, t.`metric` AS `metric`, t.`name` AS `topic`, t.`unit` AS `unit`, r.`value` AS `value`
 FROM `topic` t JOIN `meter` m ON m.`id` = t.`meter_id`
-JOIN `reading` r ON r.`topic_id` = t.`id` AND r.`ts` = (SELECT max(n.`ts`) FROM `reading` n WHERE n.`topic_id` = t.`id`);
+JOIN `reading` r ON r.`topic_id` = t.`id` AND r.`ts` = (SELECT n.`ts` FROM `reading` n WHERE n.`topic_id` = t.`id` ORDER BY n.`ts` DESC LIMIT 1);
 
 CREATE OR REPLACE VIEW `coverage` AS
 SELECT CAST(c.`hour` AS DATETIME) AS `time`, m.`name` AS `meter`,
@@ -124,7 +125,8 @@ GROUP BY m.`name`, c.`hour`;
 -- What each counter ran forward in each quarter of an hour, between the last reading before it and its own last reading.
 -- A step is `forward`; a `wrap` where it falls by more than half of the counter's range, and then counts modulo the
 -- range; a `reset` where it falls to less than half, and then counts from zero; anything else (backward, or forward by
--- more than half of the range) is suspect and counts nothing.
+-- more than half of the range) is suspect and counts nothing. The quarter before is nearly always the one just before:
+-- to look for another, the topic's whole history is read.
 CREATE OR REPLACE VIEW `counter_quarter` AS
 SELECT s.`topic_id` AS `topic_id`, s.`bucket` AS `time`,
   s.`increase` + CASE s.`outcome` WHEN 'forward' THEN s.`first` - s.`before` WHEN 'wrap' THEN s.`first` + s.`counter_range` - s.`before`
@@ -140,7 +142,9 @@ FROM (
       WHEN p.`last` - r.`first` > t.`counter_range` / 2 THEN 'wrap' WHEN r.`first` >= 0 AND r.`first` < p.`last` / 2 THEN 'reset' ELSE 'backward' END AS `outcome`
   FROM `rollup` r JOIN `topic` t ON t.`id` = r.`topic_id` AND t.`kind` = 'counter'
   LEFT JOIN `rollup` p ON p.`topic_id` = r.`topic_id`
-    AND p.`bucket` = (SELECT max(b.`bucket`) FROM `rollup` b WHERE b.`topic_id` = r.`topic_id` AND b.`bucket` < r.`bucket`)
+    AND p.`bucket` = coalesce(
+      (SELECT b.`bucket` FROM `rollup` b WHERE b.`topic_id` = r.`topic_id` AND b.`bucket` = r.`bucket` - INTERVAL 15 MINUTE),
+      (SELECT max(b.`bucket`) FROM `rollup` b WHERE b.`topic_id` = r.`topic_id` AND b.`bucket` < r.`bucket`))
 ) s;
 
 -- Consumption per quarter, hour and day (UTC), with the worst of what happened: good, gap (readings were missing before

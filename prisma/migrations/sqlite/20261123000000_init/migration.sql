@@ -120,9 +120,14 @@ SELECT r."ts", m."name", t."metric", t."name", t."unit", r."value"
 FROM "reading_recent" r JOIN "topic" t ON t."id" = r."topic_id" JOIN "meter" m ON m."id" = t."meter_id"
 WHERE r."ts" >= (SELECT "value" FROM "upkeep" WHERE "name" = 'moved_until');
 
--- The newest value of a topic is nearly always one of its meter's newest poll; else it is looked for.
+-- The newest value of a topic is nearly always one of its meter's newest poll; else it is looked for. Both halves are
+-- asked by their keys: joined with the view `reading`, the planner may begin with the whole history.
 CREATE VIEW "latest_measurement" AS
-SELECT l."ts" AS "time", l."meter" AS "meter", l."metric" AS "metric", l."topic" AS "topic", l."unit" AS "unit", r."value" AS "value"
+SELECT l."ts" AS "time", l."meter" AS "meter", l."metric" AS "metric", l."topic" AS "topic", l."unit" AS "unit",
+  coalesce(
+    (SELECT "value" FROM "reading_recent" WHERE "ts" = l."ts" AND "topic_id" = l."id"),
+    (SELECT "value" FROM "reading_history" WHERE "topic_id" = l."id" AND "ts" = l."ts")
+  ) AS "value"
 FROM (
   SELECT t."id", m."name" AS "meter", t."metric", t."name" AS "topic", t."unit",
     coalesce(
@@ -136,7 +141,7 @@ FROM (
          AND p."slot" >= (SELECT "value" FROM "upkeep" WHERE "name" = 'moved_until') ORDER BY p."slot" DESC LIMIT 1) AS "newest"
     FROM "meter"
   ) m JOIN "topic" t ON t."meter_id" = m."id"
-) l JOIN "reading" r ON r."topic_id" = l."id" AND r."ts" = l."ts";
+) l WHERE l."ts" IS NOT NULL;
 
 CREATE VIEW "coverage" AS
 SELECT c."hour" AS "time", m."name" AS "meter",

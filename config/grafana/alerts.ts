@@ -1,0 +1,117 @@
+// Alert rules in the form of Grafana's file provisioning. Their SQL has no macros: in these files Grafana takes every $ for
+// an environment variable.
+//
+// SQL cannot see the spool: what it sees of a database that was away, or of a collector that is, is that nothing comes.
+// config/prometheus/rules.yaml has the rule for the spool itself.
+
+import { DATA_SOURCE_UID, type Sql } from './dialect.js';
+
+interface Rule {
+  readonly uid: string;
+  readonly title: string;
+  readonly query: string;
+  /** It fires where the value is … */
+  readonly is: 'gt' | 'lt';
+  readonly than: number;
+  readonly for: string;
+  readonly noData: 'Alerting' | 'OK';
+  readonly summary: string;
+}
+
+export function alertQueries(sql: Sql): readonly Rule[] {
+  const weekAgo = sql.plus(sql.now, -7 * 1_440);
+  const hourAgo = sql.plus(sql.now, -60);
+  return [
+    {
+      uid: 'emdc-meter-silent',
+      title: 'Meter silent',
+      // A meter that has said nothing for a week is taken to be gone.
+      query: `SELECT l.meter AS name, 1e0 * (${sql.seconds(sql.now)} - ${sql.seconds('max(l.time)')}) AS age
+FROM latest_measurement l
+GROUP BY l.meter
+HAVING max(l.time) > ${weekAgo}`,
+      is: 'gt',
+      than: 600,
+      for: '0s',
+      noData: 'Alerting',
+      summary: 'No reading of meter {{ .Labels.name }} for more than ten minutes.',
+    },
+    {
+      uid: 'emdc-coverage',
+      title: 'Coverage under 95 %',
+      query: `SELECT m.name AS name, 100e0 * sum(c.stored) / sum(c.expected) AS coverage
+FROM (
+  SELECT p.meter_id, p.expected, p.stored FROM poll p WHERE p.slot > ${hourAgo}
+  UNION ALL
+  SELECT g.meter_id, g.readings, 0 FROM gap g WHERE g.ts > ${hourAgo} AND g.until > g.ts
+) c JOIN meter m ON m.id = c.meter_id
+GROUP BY m.name
+HAVING sum(c.expected) > 0`,
+      is: 'lt',
+      than: 95,
+      for: '10m',
+      noData: 'OK',
+      summary: 'Less than 95 % of the last hour of meter {{ .Labels.name }} is in the database.',
+    },
+    {
+      uid: 'emdc-nothing-arrives',
+      title: 'Nothing arrives for an hour',
+      query: `SELECT 1e0 * (${sql.seconds(sql.now)} - ${sql.seconds('max(p.slot)')}) AS age FROM poll p`,
+      is: 'gt',
+      than: 3_600,
+      for: '0s',
+      noData: 'Alerting',
+      summary:
+        'The newest poll in the database is more than an hour old: the collector is down, or its spool holds more than an hour.',
+    },
+  ];
+}
+
+export function alertRules(sql: Sql): object {
+  return {
+    apiVersion: 1,
+    groups: [
+      {
+        orgId: 1,
+        name: 'EMDC',
+        folder: 'EMDC',
+        interval: '1m',
+        rules: alertQueries(sql).map((rule) => ruleOf(sql, rule)),
+      },
+    ],
+  };
+}
+
+function ruleOf(sql: Sql, rule: Rule): object {
+  const query = sql.query('A', rule.query, 'table');
+  const queryType = 'queryType' in query ? { queryType: query.queryType } : {};
+  return {
+    uid: rule.uid,
+    title: rule.title,
+    condition: 'B',
+    for: rule.for,
+    noDataState: rule.noData,
+    execErrState: 'Alerting',
+    annotations: { summary: rule.summary },
+    labels: { program: 'emdc' },
+    data: [
+      {
+        refId: 'A',
+        ...queryType,
+        datasourceUid: DATA_SOURCE_UID,
+        relativeTimeRange: { from: 3_600, to: 0 },
+        model: query,
+      },
+      {
+        refId: 'B',
+        datasourceUid: '__expr__',
+        model: {
+          refId: 'B',
+          type: 'threshold',
+          expression: 'A',
+          conditions: [{ evaluator: { type: rule.is, params: [rule.than] } }],
+        },
+      },
+    ],
+  };
+}

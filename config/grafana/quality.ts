@@ -1,0 +1,97 @@
+// Queries for data quality: what polls and gaps tell. They read the polls themselves, of all meters, in the range only.
+
+import type { Sql } from './dialect.js';
+
+/** From the panel's own point of view: rows of poll and gap in the range, as expected and stored readings. */
+function counted(sql: Sql, time: (column: string) => string): string {
+  return `  SELECT ${time('p.slot')} AS time, p.meter_id, p.expected, p.stored FROM poll p WHERE ${sql.inRange('p.slot')}
+  UNION ALL
+  SELECT ${time('g.ts')}, g.meter_id, g.readings, 0 FROM gap g WHERE ${sql.inRange('g.ts')} AND g.until > g.ts`;
+}
+
+// biome-ignore lint/suspicious/noTemplateCurlyInString: Grafana's own
+const METERS = 'm.name IN (${meter:sqlstring})';
+const PERCENT = '100e0 * sum(c.stored) / nullif(sum(c.expected), 0)';
+
+/** Columns name, expected, stored, missing, coverage (percent). */
+export function coverageByMeter(sql: Sql): string {
+  return `SELECT m.name AS name, sum(c.expected) AS expected, sum(c.stored) AS stored,
+  sum(c.expected) - sum(c.stored) AS missing, ${PERCENT} AS coverage
+FROM (
+${counted(sql, () => '0')}
+) c JOIN meter m ON m.id = c.meter_id
+WHERE ${METERS}
+GROUP BY m.name
+ORDER BY coverage, name`;
+}
+
+/** Columns time, metric (the meter), value (percent), an interval (an hour at least) a point. */
+export function coverageOverTime(sql: Sql): string {
+  return `SELECT c.time AS time, m.name AS metric, ${PERCENT} AS value
+FROM (
+${counted(sql, sql.grouped)}
+) c JOIN meter m ON m.id = c.meter_id
+WHERE ${METERS}
+GROUP BY c.time, m.name
+ORDER BY 1`;
+}
+
+/** Columns time, metric (the reason), value (readings). */
+export function missingOverTime(sql: Sql): string {
+  return `SELECT ${sql.grouped('g.ts')} AS time, g.reason AS metric, 1e0 * sum(g.readings) AS value
+FROM gap g JOIN meter m ON m.id = g.meter_id
+WHERE ${sql.inRange('g.ts')} AND ${METERS}
+GROUP BY 1, 2
+ORDER BY 1`;
+}
+
+/** Columns name, reason, readings, slots. */
+export function missingByReason(sql: Sql): string {
+  return `SELECT m.name AS name, g.reason AS reason, sum(g.readings) AS readings, sum(g.slots) AS slots
+FROM gap g JOIN meter m ON m.id = g.meter_id
+WHERE ${sql.inRange('g.ts')} AND ${METERS}
+GROUP BY m.name, g.reason
+ORDER BY readings DESC`;
+}
+
+/** Columns time, metric (meter and why), value: slots that nobody read, since the collector was late or was not running. */
+export function lostSlots(sql: Sql): string {
+  const label = sql.name === 'mysql' ? "concat(m.name, ' ', g.reason)" : "m.name || ' ' || g.reason";
+  return `SELECT ${sql.grouped('g.ts')} AS time, ${label} AS metric, 1e0 * sum(g.slots) AS value
+FROM gap g JOIN meter m ON m.id = g.meter_id
+WHERE ${sql.inRange('g.ts')} AND g.reason IN ('missed', 'down') AND ${METERS}
+GROUP BY 1, 2
+ORDER BY 1`;
+}
+
+/** Columns time, metric (the meter), value: of the polls in each interval. */
+export function pollsOverTime(sql: Sql, value: string): string {
+  return `SELECT ${sql.grouped('p.slot')} AS time, m.name AS metric, ${value} AS value
+FROM poll p JOIN meter m ON m.id = p.meter_id
+WHERE ${sql.inRange('p.slot')} AND ${METERS}
+GROUP BY 1, 2
+ORDER BY 1`;
+}
+
+/** Milliseconds of one request and its answer, on average. */
+export const roundTrip = '1e0 * sum(p.duration_ms) / nullif(sum(p.requests), 0)';
+export const longestPoll = '1e0 * max(p.duration_ms)';
+/** Seconds from a poll's slot to its first request, at most. */
+export const latest = (sql: Sql): string => `1e0 * max(${sql.seconds('p.read_at')} - ${sql.seconds('p.slot')})`;
+
+/** Columns name, host, state, age (seconds since its newest reading), what its last poll brought and said. */
+export function meterStates(sql: Sql): string {
+  const age = `${sql.seconds(sql.now)} - ${sql.seconds('l.newest')}`;
+  return `SELECT m.name AS name, m.host AS host,
+  CASE WHEN l.newest IS NULL THEN 'silent' WHEN p.stored IS NULL THEN 'no poll' WHEN p.stored = 0 THEN 'down'
+    WHEN p.stored < p.expected THEN 'incomplete' ELSE 'ok' END AS state,
+  ${age} AS age, p.stored AS stored, p.expected AS expected, p.duration_ms AS duration, p.requests AS requests, p.error AS error
+FROM meter m
+LEFT JOIN (SELECT meter, max(time) AS newest FROM latest_measurement GROUP BY meter) l ON l.meter = m.name
+LEFT JOIN (
+  SELECT meter_id, max(slot) AS slot FROM poll WHERE slot > ${sql.plus(sql.now, -60)} GROUP BY meter_id
+) n ON n.meter_id = m.id
+LEFT JOIN poll p ON p.slot = n.slot AND p.meter_id = n.meter_id
+WHERE ${METERS}
+ORDER BY m.name`;
+}

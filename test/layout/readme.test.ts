@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -68,12 +68,12 @@ test('every YAML block of the README has only known keys and good shape', () => 
 });
 
 test('every key and every variable that the text of the README names exists', () => {
-  const variables = new Set([
-    ...keyNames.map(envOf),
-    ...Object.values(single).map(({ env }) => env),
-    'EMDC_TRACE',
-    'EMDC_CONFIG',
-  ]);
+  const provisioning = `${packageRoot}config/grafana/provisioning`;
+  const grafana = readdirSync(provisioning, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.includes('datasources/'))
+    .flatMap((file) => readFileSync(join(provisioning, file), 'utf8').match(/EMDC_\w+/g) ?? []);
+  const ours = [...keyNames.map(envOf), ...Object.values(single).map(({ env }) => env), 'EMDC_TRACE', 'EMDC_CONFIG'];
+  const variables = new Set([...ours, ...grafana]);
   for (const [name] of readme.matchAll(/EMDC_[A-Z_]+[A-Z]/g)) {
     assert.ok(variables.has(name) || variables.has(name.replace(/_FILE$/, '')), name);
   }

@@ -1,6 +1,11 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { silentLog } from '../../src/log.js';
+import { openStore } from '../../src/store/open.js';
 import { migrateContract } from '../contract/migrate.js';
 import { type ContractOptions, storeContract } from '../contract/store.js';
 import { upkeepContract } from '../contract/upkeep.js';
+import { sampleMeter, samplePoll } from './sample.js';
 import { makePostgresDatabase, skipPostgres } from './server-databases.js';
 
 const options: ContractOptions = {
@@ -24,4 +29,26 @@ migrateContract('PostgreSQL', {
     String: /^text$/,
     DateTime: /^timestamp with time zone\(3\)$/,
   },
+});
+
+describe('monthly partitions', { skip: skipPostgres }, () => {
+  it('that several collectors need at the same moment are made once', async () => {
+    const database = await makePostgresDatabase();
+    const open = () => openStore({ url: database.url, log: silentLog });
+    const stores = await Promise.all([open(), open(), open(), open()]);
+    try {
+      for (let month = 0; month < 12; month++) {
+        const slot = Date.UTC(2020, month, 15);
+        await Promise.all(
+          stores.map((store, index) =>
+            store.write({ polls: [samplePoll(sampleMeter(`Meter ${index}`), slot, [1, 2])], gaps: [] }),
+          ),
+        );
+      }
+      assert.deepEqual(await database.rows('SELECT count(*) FROM reading'), [[96]]);
+    } finally {
+      await Promise.all(stores.map((store) => store.close()));
+      await database.drop();
+    }
+  });
 });

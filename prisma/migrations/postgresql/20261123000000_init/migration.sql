@@ -45,7 +45,9 @@ DECLARE
 BEGIN
   IF to_regclass(quote_ident("name")) IS NOT NULL THEN RETURN; END IF;
   PERFORM pg_advisory_xact_lock(72707370);
-  IF to_regclass(quote_ident("name")) IS NOT NULL THEN RETURN; END IF;
+  -- Asked of the catalogue itself: to_regclass would repeat its answer from before the wait.
+  PERFORM 1 FROM pg_class WHERE relname = "name" AND relnamespace = current_schema()::regnamespace;
+  IF FOUND THEN RETURN; END IF;
   EXECUTE format('CREATE TABLE %I (LIKE "reading" INCLUDING ALL)', "name");
   EXECUTE format('ALTER TABLE "reading" ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', "name",
     "month" AT TIME ZONE 'UTC', ("month" + INTERVAL '1 month') AT TIME ZONE 'UTC');

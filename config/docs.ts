@@ -7,6 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { commands } from '../src/cli/commands.js';
 import { exampleYaml, metersTable, settingsTable } from '../src/config/describe.js';
 import { packageRoot } from '../src/paths.js';
+import { performanceSection } from './performance.js';
 import { errorTable, logTable } from './reference.js';
 
 export const exampleFile = `${packageRoot}config/example.yaml`;
@@ -26,6 +27,7 @@ export const sections: Readonly<Record<string, () => string>> = {
   meters: metersTable,
   errors: errorTable,
   log: logTable,
+  bench: performanceSection,
 };
 
 /** The text with every known section as it should be. */

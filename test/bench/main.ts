@@ -1,6 +1,6 @@
 // `npm run bench`: measures EMDC against the limits of this very machine, in one run: a bare socket, the database's own
 // driver. Prints a table and writes it as JSON. `--only cycle,load,store,disk,parts,peers`; `--long` for ten minutes at
-// 1,000 meters; `--database URL` for the load. PostgreSQL and MariaDB by EMDC_TEST_POSTGRES_URL and EMDC_TEST_MYSQL_URL.
+// 1,000 meters; `--keep` for the README's figures (then `npm run docs`); `--database URL` for the load. PostgreSQL and MariaDB by EMDC_TEST_POSTGRES_URL and EMDC_TEST_MYSQL_URL.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -45,6 +45,7 @@ const { values: options } = parseArgs({
     long: { type: 'boolean', default: false },
     database: { type: 'string' },
     json: { type: 'string', default: 'build/bench.json' },
+    keep: { type: 'boolean', default: false },
   },
 });
 
@@ -85,7 +86,7 @@ const report = {
   seconds: Math.round((performance.now() - started) / 1000),
   figures: figures.map((figure) => ({ ...figure, judged: judged(figure), verdict: verdict(figure) })),
 };
-const file = join(packageRoot, options.json);
+const file = join(packageRoot, options.keep ? 'test/bench/results.json' : options.json);
 mkdirSync(join(file, '..'), { recursive: true });
 writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
 process.stdout.write(`${tableOf(figures)}\n\n${machine}; ${report.seconds} s; written to ${file}\n`);

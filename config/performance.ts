@@ -1,0 +1,85 @@
+// The README's performance section, made of the figures that `npm run bench -- --keep` left in test/bench/results.json:
+// the table as measured, and what it means for a gateway.
+
+import { readFileSync } from 'node:fs';
+import { packageRoot } from '../src/paths.js';
+import { type Figure, tableOf } from '../test/bench/figure.js';
+
+export interface BenchReport {
+  readonly version: string;
+  readonly date: string;
+  readonly machine: string;
+  readonly seconds: number;
+  readonly figures: readonly (Figure & { readonly judged: number; readonly verdict: string })[];
+}
+
+export const resultsFile = `${packageRoot}test/bench/results.json`;
+
+const INTERVALS_S = [1, 10, 60];
+const METRICS = 21;
+
+/** What stands between the README's `bench` markers. */
+export function performanceSection(): string {
+  let text: string;
+  try {
+    text = readFileSync(resultsFile, 'utf8');
+  } catch {
+    return '`npm run bench` measures this machine: every figure beside the limit of a bare socket or database driver, in the same run.';
+  }
+  return sectionOf(JSON.parse(text) as BenchReport);
+}
+
+export function sectionOf(report: BenchReport): string {
+  const judged = report.figures.filter(({ verdict }) => verdict !== '');
+  const reached = judged.filter(({ verdict }) => verdict === 'reached').length;
+  return [
+    `Measured by \`npm run bench\` on ${report.machine}; version ${report.version}, ${report.date}, ${report.seconds} s. "Bare" is a socket, or the`,
+    "database's own driver, with nothing around it, in the same run: compare ratios, since a machine's own figures vary.",
+    `${reached} of ${judged.length} targets reached.`,
+    ...gatewayLines(report.figures),
+    '',
+    '<details><summary>All figures</summary>',
+    '',
+    tableOf(report.figures),
+    '',
+    '</details>',
+  ].join('\n');
+}
+
+/** How many meters fit into half of one core. */
+function gatewayLines(figures: readonly Figure[]): string[] {
+  const at = (meters: string, name: string) =>
+    figures.find((figure) => figure.group.startsWith(`${meters} meter`) && figure.name === name)?.value;
+  const cpuMs = at('100', 'CPU per 1,000 readings');
+  if (cpuMs === undefined) return [];
+  const perPollMs = (cpuMs * METRICS) / 1000;
+  const rows = INTERVALS_S.map((seconds) => {
+    const meters = (500 * seconds) / perPollMs;
+    return `| ${seconds} s | ${rounded(meters).toLocaleString('en')} | ${rounded((meters * METRICS) / seconds).toLocaleString('en')} |`;
+  });
+  const memory = [
+    ['1', 'one meter'],
+    ['100', '100 meters'],
+    ['1000', '1,000 meters'],
+  ].flatMap(([count, words]) => {
+    const megabytes = at(count as string, 'memory, most');
+    return megabytes === undefined ? [] : [`${Math.round(megabytes)} MB with ${words}`];
+  });
+  return [
+    '',
+    `For a gateway: half of one such core reads and stores, at ${METRICS} metrics per meter,`,
+    '',
+    '| every | meters | readings/s |',
+    '|--:|--:|--:|',
+    ...rows,
+    '',
+    'A slower processor takes proportionally fewer. Beyond 1,000 meters is reckoned, not measured.',
+    ...(memory.length > 0 ? [`Memory, every second into SQLite: ${memory.join(', ')}.`] : []),
+  ];
+}
+
+/** Downwards, to two digits. */
+function rounded(value: number): number {
+  const step = 10 ** Math.max(0, Math.floor(Math.log10(value)) - 1);
+  return Math.floor(value / step) * step;
+}

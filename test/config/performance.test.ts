@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { sectionOf } from '../../config/performance.js';
+
+const figure = { unit: 'ms', limit: null, target: null, judged: 0, verdict: '' };
+
+test('the README says how many meters a gateway takes, reckoned from CPU per reading', () => {
+  const text = sectionOf({
+    version: '1.0.0',
+    date: '2026-01-01',
+    machine: 'a machine',
+    seconds: 500,
+    figures: [
+      {
+        ...figure,
+        group: '100 meters × 21 metrics every second, SQLite, 20 s',
+        name: 'CPU per 1,000 readings',
+        value: 20,
+        limit: 10,
+        target: 1.6,
+        judged: 2,
+        verdict: 'missed',
+      },
+      { ...figure, group: '1 meter × 21 metrics every second', name: 'memory, most', value: 99.4, unit: 'MB' },
+    ],
+  });
+  assert.match(text, /0 of 1 targets reached/);
+  // 20 ms × 21 / 1,000 = 0.42 ms a poll; 500 ms a second for it.
+  assert.match(text, /\| 1 s \| 1,100 \| 25,000 \|/);
+  assert.match(text, /\| 10 s \| 11,000 \| 25,000 \|/);
+  assert.match(text, /99 MB with one meter/);
+  assert.match(text, /\| CPU per 1,000 readings \| 20 ms \| 10 ms \| 2 \| ≤ 1.6 \| missed \|/);
+});

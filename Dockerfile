@@ -15,9 +15,11 @@ LABEL org.opencontainers.image.title="EMDC" \
 COPY --from=build /opt/emdc /opt/emdc
 RUN ln -s /opt/emdc/bin/emdc /usr/local/bin/emdc && install -d -o node -g node /data
 # Data (SQLite file, spool) is relative to the working directory. In a container, HTTP must be reached from outside of it.
+# MALLOC_ARENA_MAX: one pool of memory for all threads is 5 MB less than one for each.
 ENV NODE_ENV=production \
     EMDC_HTTP_HOST=0.0.0.0 \
-    EMDC_LOG_FORMAT=json
+    EMDC_LOG_FORMAT=json \
+    MALLOC_ARENA_MAX=1
 USER node
 WORKDIR /data
 VOLUME /data

@@ -32,8 +32,9 @@ export async function openMysql(options: {
   readonly retention: Retention;
   readonly log: Log;
 }): Promise<PrismaBackend> {
-  const config = connectionOf(options.url);
+  let config: mariadb.ConnectionConfig;
   try {
+    config = connectionOf(options.url);
     // The pool hides why it cannot connect: the first connection is made without it.
     await withSession(config, (session) => migrate(session, { log: options.log }));
   } catch (error) {

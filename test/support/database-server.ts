@@ -2,7 +2,7 @@
 
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,16 +23,28 @@ export interface DatabaseServer {
   close(): Promise<void>;
 }
 
+/** Puts a file beside the server's data, for its eyes only, and returns its path. */
+export type ServerFile = (name: string, content: string) => string;
+
 export type ServerKind = 'postgresql' | 'mysql';
 
-/** null: its programs are not on this machine. */
-export function findServer(kind: ServerKind): (() => Promise<DatabaseServer>) | null {
+/** null: its programs are not on this machine. `more`: arguments for the server. */
+export function findServer(
+  kind: ServerKind,
+): ((more?: (file: ServerFile) => readonly string[]) => Promise<DatabaseServer>) | null {
   const initdb = kind === 'postgresql' ? findPostgres() : findMariadb();
   if (!initdb) return null;
-  return async () => {
+  return async (more = () => []) => {
     const folder = mkdtempSync(join(tmpdir(), 'emdc-server-'));
     const port = await freePort();
-    return new OwnServer(folder, kind === 'postgresql' ? postgres(initdb, folder, port) : maria(initdb, folder, port));
+    const program = kind === 'postgresql' ? postgres(initdb, folder, port) : maria(initdb, folder, port);
+    const file: ServerFile = (name, content) => {
+      const path = join(folder, name);
+      writeFileSync(path, content, { mode: 0o600 });
+      if (program.user) chownSync(path, program.user.uid, program.user.gid);
+      return path;
+    };
+    return new OwnServer(folder, { ...program, args: [...program.args, ...more(file)] });
   };
 }
 

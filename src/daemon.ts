@@ -1,10 +1,14 @@
 // Where everything meets: opens and wires the parts, starts them, stops them in reverse. Commands and tests start this
 // same place.
 
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import process from 'node:process';
 import { type Clock, systemClock } from './clock.js';
 import { Cycles } from './collect/cycle.js';
 import { DownTime } from './collect/down-time.js';
 import { explainLoad, linkLoads } from './collect/feasible.js';
+import { Leadership } from './collect/leadership.js';
 import { MeterPoller } from './collect/poll.js';
 import { Scheduler } from './collect/schedule.js';
 import { LossWatch, serviceStatus, stalled } from './collect/status.js';
@@ -21,7 +25,7 @@ import { learnedPlansFile, openLearnedPlans } from './plan/learned.js';
 import { openRecorder, type Recorder } from './record/recorder.js';
 import type { Service } from './service.js';
 import { openStore } from './store/open.js';
-import type { Dialect } from './store/store.js';
+import type { Dialect, Store } from './store/store.js';
 
 export interface Daemon {
   readonly service: Service;
@@ -84,9 +88,13 @@ async function assemble({ config, log, clock = systemClock }: DaemonOptions, clo
   log.info('EMDC starts', { version, meters: config.meters.length, config: config.file });
   const started = { startedAt: clock.now(), startedMonotonic: clock.monotonic() };
 
+  let store: Store | null = null;
   const recorder = await openRecorder({
     dialect: dialectOf(config.database.url),
-    openStore: () => openStore({ url: config.database.url, retention: config.retention, log }),
+    openStore: async () => {
+      store = await openStore({ url: config.database.url, retention: config.retention, log });
+      return store;
+    },
     spool: config.spool,
     clock,
     log,
@@ -118,9 +126,12 @@ async function assemble({ config, log, clock = systemClock }: DaemonOptions, clo
   closers.push(() => cycles.stop(CYCLE_GRACE_MS));
 
   const downTime = new DownTime({ recorder, log });
+  const leadership = config.highAvailability ? shareWork() : null;
   const scheduler = new Scheduler({
     clock,
     log,
+    ...(leadership ? { coordinator: leadership } : {}),
+    onLeft: (schedule) => cycles.left(schedule),
     onSlot: (tick) => {
       const due = cycles.run(tick);
       void downTime.begin(due, tick.slot);
@@ -141,6 +152,7 @@ async function assemble({ config, log, clock = systemClock }: DaemonOptions, clo
         figures: cycles.figures,
         recorder: state,
         lostAt: losses.at,
+        role: leadership?.role ?? null,
         nextSlotOf: (schedule) => scheduler.nextSlot(schedule),
       });
     },
@@ -153,6 +165,11 @@ async function assemble({ config, log, clock = systemClock }: DaemonOptions, clo
   closers.push(() => Promise.all([http.close(), cycles.stop(CYCLE_GRACE_MS)]));
 
   logLoads(config.meters, pollers, log);
+  if (leadership) {
+    // Given back when the last cycle is on record, before the database is closed.
+    closers.splice(1, 0, () => leadership.stop());
+    leadership.start();
+  }
   scheduler.start(config.meters.map(({ schedule }) => schedule));
   closers.push(() => scheduler.stop());
 
@@ -172,6 +189,28 @@ async function assemble({ config, log, clock = systemClock }: DaemonOptions, clo
   const alive = () =>
     stalled({ ...started, monotonic: clock.monotonic(), turns: cycles.turns, figures: cycles.figures }).length === 0;
   return { service, url: http.url, alive, reload };
+
+  function shareWork(): Leadership {
+    return new Leadership({
+      clock,
+      log,
+      holder: `${hostname()} ${process.pid} ${randomUUID().slice(0, 8)}`,
+      intervalMs: Math.min(...config.meters.map(({ schedule }) => schedule.intervalMs ?? 60_000)),
+      lease: async (request) => {
+        const holder = await store?.lease?.(request);
+        if (holder !== undefined) return holder;
+        throw new Error('the database has not answered yet');
+      },
+      onRole: (role) => {
+        if (role === 'leading') {
+          if (store) downTime.again(store.lastSlots().catch(() => new Map()));
+          return;
+        }
+        // The other collector may need the one connection that a meter grants.
+        for (const meter of config.meters) pool.link(meter).disconnect();
+      },
+    });
+  }
 }
 
 /** Says at once when a link cannot keep up; what fits is said for those who look. */

@@ -67,6 +67,8 @@ export interface ServiceStatus {
   readonly version: string;
   readonly startedAt: number;
   readonly uptimeSeconds: number;
+  /** Of several collectors on one database: whether this one reads the meters. Left out: there is only this one. */
+  readonly role?: 'leading' | 'standby';
   readonly schedule: {
     /** Slot of the newest cycle that ended, ms UTC. */
     readonly last: number | null;

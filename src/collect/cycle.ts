@@ -113,6 +113,11 @@ export class Cycles {
     return due.map(({ meter }) => meter);
   }
 
+  /** Another collector's slot is as good as one that ended here. */
+  left(schedule: MeterSchedule): void {
+    this.figures.endedAt.set(scheduleKeyOf(schedule), this.#options.clock.monotonic());
+  }
+
   /** Counts and records slots that nobody ran. */
   missed(schedule: MeterSchedule, span: SlotSpan): void {
     const { log, recorder } = this.#options;

@@ -8,13 +8,21 @@ import type { Recorder } from '../record/recorder.js';
 import { slotsSince } from './slots.js';
 
 export class DownTime {
-  readonly #recorder: Pick<Recorder, 'record' | 'lastSlots'>;
+  readonly #recorder: Pick<Recorder, 'record'>;
+  #lastSlots: Promise<ReadonlyMap<string, number>>;
   readonly #log: Log;
   readonly #begun = new Set<string>();
 
   constructor({ recorder, log }: { readonly recorder: Pick<Recorder, 'record' | 'lastSlots'>; readonly log: Log }) {
     this.#recorder = recorder;
+    this.#lastSlots = recorder.lastSlots;
     this.#log = log;
+  }
+
+  /** Another collector has read until now: what counts is what is on record at this moment. */
+  again(lastSlots: Promise<ReadonlyMap<string, number>>): void {
+    this.#lastSlots = lastSlots;
+    this.#begun.clear();
   }
 
   /** To be told of every slot. Only a meter's first one counts; uneven slots have no distance to count by. */
@@ -22,7 +30,7 @@ export class DownTime {
     const fresh = meters.filter(({ name }) => !this.#begun.has(name));
     if (fresh.length === 0) return;
     for (const { name } of fresh) this.#begun.add(name);
-    const lastSlots = await this.#recorder.lastSlots;
+    const lastSlots = await this.#lastSlots;
     const gaps = fresh.flatMap((meter): Gap[] => {
       const last = lastSlots.get(meter.name);
       const { intervalMs } = meter.schedule;

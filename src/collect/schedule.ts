@@ -23,6 +23,10 @@ export interface SchedulerOptions {
   readonly log: Log;
   readonly onSlot: (tick: Tick) => void;
   readonly onMissed: (schedule: MeterSchedule, span: SlotSpan) => void;
+  /** Asked before every slot whether this collector is the one to run it; left out: it always is. */
+  readonly coordinator?: { shouldRun(): Promise<boolean> };
+  /** A slot that the coordinator leaves to another collector. */
+  readonly onLeft?: (schedule: MeterSchedule, slot: number) => void;
 }
 
 const keys = new WeakMap<MeterSchedule, string>();
@@ -113,13 +117,16 @@ class Beat {
     this.#schedule = schedule;
     this.#options = options;
     this.#checkClock = checkClock;
+    const { coordinator } = options;
     this.#task = cron.createTask(schedule.cron, ({ date }) => this.#tick(date.getTime()), {
+      ...(coordinator ? { distributed: true, name: scheduleKeyOf(schedule), runCoordinator: coordinator } : {}),
       timezone: zoneOf(schedule),
       missedExecutionTolerance: LATE_MS,
       // What was missed is worked out from the slots themselves, which also knows of restarts.
       suppressMissedWarning: true,
       logger: cronLogger(options.log),
     });
+    this.#task.on('execution:skipped', ({ date }) => this.#left(date.getTime()));
   }
 
   start(): void {
@@ -154,6 +161,14 @@ class Beat {
     this.#expected = next;
     if (missed) this.#options.onMissed(this.#schedule, missed);
     this.#options.onSlot({ schedule: this.#schedule, slot, next });
+    this.#armGuard();
+  }
+
+  /** What another collector ran is not missing here. */
+  #left(slot: number): void {
+    this.#last = slot;
+    this.#expected = this.next() ?? slot;
+    this.#options.onLeft?.(this.#schedule, slot);
     this.#armGuard();
   }
 

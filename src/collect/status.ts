@@ -6,6 +6,7 @@ import type { RecorderState } from '../record/recorder.js';
 import type { MeterStatus, ServiceStatus } from '../service.js';
 import type { CycleFigures } from './cycle.js';
 import type { Turns } from './job.js';
+import type { Role } from './leadership.js';
 import { scheduleKeyOf } from './schedule.js';
 
 export interface StatusSources {
@@ -20,6 +21,7 @@ export interface StatusSources {
   /** When readings were last lost or dropped from the spool, on the monotonic clock; null: never. */
   readonly lostAt: number | null;
   readonly nextSlotOf: (schedule: MeterSchedule) => number | null;
+  readonly role: Role | null;
 }
 
 /** Readings that were lost are news for this long. */
@@ -38,6 +40,7 @@ export function serviceStatus(sources: StatusSources): ServiceStatus {
     version,
     startedAt,
     uptimeSeconds: Math.round((sources.monotonic - sources.startedMonotonic) / 1000),
+    ...(sources.role === null ? {} : { role: sources.role }),
     schedule: {
       last: figures.lastSlot,
       next: next.length === 0 ? null : next.reduce((a, b) => Math.min(a, b)),

@@ -27,6 +27,7 @@ export function statusDocument(status: ServiceStatus) {
     version: status.version,
     started_at: iso(status.startedAt),
     uptime_seconds: status.uptimeSeconds,
+    ...(status.role === undefined ? {} : { role: status.role }),
     schedule: {
       last: iso(status.schedule.last),
       next: iso(status.schedule.next),

@@ -4,9 +4,11 @@ import type { Batch } from './batch.js';
 import { POLL_COLUMNS } from './batch.js';
 import { type Db, runAll } from './db.js';
 import { isDuplicate, toStoreFailure } from './failure.js';
+import { takeLease } from './lease.js';
 import { Registry } from './registry.js';
 import { toRows } from './rows.js';
 import type { Sql } from './sql.js';
+import type { LeaseRequest } from './store.js';
 
 /** A store behind its batches: in this thread, or at the other end of a worker's. */
 export interface Backend {
@@ -15,6 +17,8 @@ export interface Backend {
   lastSlots(): Promise<readonly (readonly [string, number])[]>;
   check(): Promise<void>;
   maintain(now: number): Promise<boolean>;
+  /** See Store. */
+  lease?(request: LeaseRequest): Promise<string | null>;
   close(): Promise<void>;
 }
 
@@ -64,6 +68,10 @@ export class PrismaBackend implements Backend {
 
   maintain(now: number): Promise<boolean> {
     return this.#translated(() => this.#upkeep(now));
+  }
+
+  lease(request: LeaseRequest): Promise<string | null> {
+    return this.#translated(() => takeLease(this.#db, this.#sql.dialect, request));
   }
 
   async close(): Promise<void> {

@@ -4,7 +4,7 @@
 import type { MeterInfo } from '../meter.js';
 import type { Backend } from './backend.js';
 import { toBatch } from './batch.js';
-import { type Dialect, type Store, StoreFailure } from './store.js';
+import { type Dialect, type LeaseRequest, type Store, StoreFailure } from './store.js';
 
 export class StoreFront implements Store {
   readonly dialect: Dialect;
@@ -39,6 +39,12 @@ export class StoreFront implements Store {
 
   async maintain(now: number): Promise<boolean> {
     return this.#open().maintain(now);
+  }
+
+  async lease(request: LeaseRequest): Promise<string | null> {
+    const backend = this.#open();
+    if (backend.lease) return backend.lease(request);
+    throw new Error('a database in a file is not shared');
   }
 
   close(): Promise<void> {

@@ -20,7 +20,19 @@ export interface Store {
   check(): Promise<void>;
   /** One small step of upkeep (rollups, moving and pruning history); true: there is more to do. Never delays a write by more than one step. */
   maintain(now: number): Promise<boolean>;
+  /**
+   * Takes or renews a lease, by the database's clock, unless somebody else's is running; `ttlMs` 0 gives it back. Resolves
+   * to who holds it now, null: nobody. Absent where a database cannot be shared.
+   */
+  lease?(request: LeaseRequest): Promise<string | null>;
   close(): Promise<void>;
+}
+
+export interface LeaseRequest {
+  readonly name: string;
+  /** Unique to the process that asks. */
+  readonly holder: string;
+  readonly ttlMs: number;
 }
 
 /**

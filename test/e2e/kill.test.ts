@@ -1,18 +1,17 @@
 // kill -9 of the real daemon, at any moment, again and again. EMDC_KILLS says how often.
 
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
-import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { packageRoot } from '../../src/paths.js';
 import { loadRegisterMap } from '../../src/register-map/load.js';
 import { startMeterServer } from '../../src/simulate/meter-server.js';
 import { simulateMeter } from '../../src/simulate/simulated-meter.js';
 import { makeSqliteDatabase } from '../store/sqlite-database.js';
+import { startProcess } from '../support/daemon-process.js';
 import { closing, remove, temporaryFolder } from '../support/simulated-site.js';
 
 const KILLS = Number(process.env['EMDC_KILLS'] ?? 4);
@@ -43,7 +42,7 @@ test(`killed ${KILLS} times: the database opens, nothing is doubled, what a fini
 
   const finished: number[] = [];
   for (let kill = 0; kill < KILLS; kill++) {
-    const daemon = start(file, finished);
+    const daemon = startProcess(file, finished);
     close(async () => daemon.child.kill('SIGKILL'));
     await daemon.cycles(2);
     await new Promise((resolve) => setTimeout(resolve, Math.random() * 1000));
@@ -52,7 +51,7 @@ test(`killed ${KILLS} times: the database opens, nothing is doubled, what a fini
     const [[sound]] = (await database.rows('PRAGMA integrity_check')) as [[string]];
     assert.equal(sound, 'ok');
   }
-  const last = start(file, finished);
+  const last = startProcess(file, finished);
   close(async () => last.child.kill('SIGKILL'));
   await last.cycles(2);
   last.child.kill('SIGTERM');
@@ -100,29 +99,3 @@ test(`killed ${KILLS} times: the database opens, nothing is doubled, what a fini
   if (cut > 0)
     t.diagnostic(`${cut} of ${polls.length} polls were cut: ${await database.rows('SELECT DISTINCT reason FROM gap')}`);
 });
-
-/** The daemon as a process of its own; slots of cycles that it says have ended go to `finished`. */
-function start(file: string, finished: number[]): { child: ChildProcess; cycles: (count: number) => Promise<void> } {
-  const child = spawn(process.execPath, [join(packageRoot, 'dist/src/main.js'), 'run', '--config', file], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let ended = 0;
-  let watch: () => void = () => {};
-  createInterface({ input: child.stdout }).on('line', (line) => {
-    const said = JSON.parse(line) as Record<string, unknown>;
-    if (said['message'] !== 'cycle ended') return;
-    finished.push(Date.parse(String(said['slot'])));
-    ended++;
-    watch();
-  });
-  const cycles = async (count: number) => {
-    while (ended < count) {
-      assert.equal(child.exitCode, null, 'the daemon ended by itself');
-      await new Promise<void>((resolve) => {
-        watch = resolve;
-        child.once('exit', resolve);
-      });
-    }
-  };
-  return { child, cycles };
-}

@@ -52,6 +52,16 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./map.js')).mapCommand(),
   },
   {
+    name: 'import',
+    summary: "the ancestor's database, or another EMDC's, into this one",
+    load: async () => (await import('./import.js')).importCommand(),
+  },
+  {
+    name: 'gendata',
+    summary: 'sample data from a file of series into the database',
+    load: async () => (await import('./gendata.js')).gendataCommand(),
+  },
+  {
     name: 'migrate',
     summary: "bring the database's tables up to date",
     load: async () => (await import('./migrate.js')).migrateCommand(),

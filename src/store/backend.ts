@@ -7,8 +7,8 @@ import { isDuplicate, toStoreFailure } from './failure.js';
 import { takeLease } from './lease.js';
 import { Registry } from './registry.js';
 import { toRows } from './rows.js';
-import type { Sql } from './sql.js';
-import type { LeaseRequest } from './store.js';
+import type { Rows, Sql } from './sql.js';
+import type { Dialect, LeaseRequest } from './store.js';
 
 /** A store behind its batches: in this thread, or at the other end of a worker's. */
 export interface Backend {
@@ -26,14 +26,14 @@ export interface Backend {
 export type Upkeep = (now: number) => Promise<boolean>;
 
 export class PrismaBackend implements Backend {
-  readonly #db: Db;
-  readonly #sql: Sql;
+  readonly db: Db;
+  readonly sql: Sql;
   readonly #upkeep: Upkeep;
   readonly #registry: Registry;
 
   constructor(options: { db: Db; sql: Sql; upkeep: Upkeep }) {
-    this.#db = options.db;
-    this.#sql = options.sql;
+    this.db = options.db;
+    this.sql = options.sql;
     this.#upkeep = options.upkeep;
     this.#registry = new Registry(options.db, options.sql);
   }
@@ -43,26 +43,20 @@ export class PrismaBackend implements Backend {
       this.#registry.add(batch.newMeters);
       await this.#registry.resolve(newestSlots(batch));
       const rows = toRows(batch, this.#registry.idsOf);
-      await this.#sql.prepare(this.#db, rows.readings);
-      try {
-        await runAll(this.#db, this.#sql.write(rows));
-      } catch (error) {
-        if (!this.#sql.writeAgain || !isDuplicate(error)) throw error;
-        await runAll(this.#db, this.#sql.writeAgain(rows));
-      }
+      await writeRows(this.db, this.sql, rows);
     });
   }
 
   lastSlots(): Promise<(readonly [string, number])[]> {
     return this.#translated(async () => {
-      const rows = await this.#db.$queryRawUnsafe<{ name: string; slot: bigint | number }[]>(this.#sql.lastSlots);
+      const rows = await this.db.$queryRawUnsafe<{ name: string; slot: bigint | number }[]>(this.sql.lastSlots);
       return rows.flatMap(({ name, slot }) => (Number(slot) > 0 ? [[name, Number(slot)] as const] : []));
     });
   }
 
   check(): Promise<void> {
     return this.#translated(async () => {
-      await this.#db.$queryRawUnsafe('SELECT 1');
+      await this.db.$queryRawUnsafe('SELECT 1');
     });
   }
 
@@ -71,19 +65,35 @@ export class PrismaBackend implements Backend {
   }
 
   lease(request: LeaseRequest): Promise<string | null> {
-    return this.#translated(() => takeLease(this.#db, this.#sql.dialect, request));
+    return this.#translated(() => takeLease(this.db, this.sql.dialect, request));
   }
 
   async close(): Promise<void> {
-    await this.#db.$disconnect();
+    await this.db.$disconnect();
   }
 
-  async #translated<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      throw toStoreFailure(error, this.#sql.dialect);
-    }
+  #translated<T>(work: () => Promise<T>): Promise<T> {
+    return translated(work, this.sql.dialect);
+  }
+}
+
+/** Rows that are there already stay as they are. Rejects with the database's own errors. */
+export async function writeRows(db: Db, sql: Sql, rows: Rows): Promise<void> {
+  await sql.prepare(db, rows.readings);
+  try {
+    await runAll(db, sql.write(rows));
+  } catch (error) {
+    if (!sql.writeAgain || !isDuplicate(error)) throw error;
+    await runAll(db, sql.writeAgain(rows));
+  }
+}
+
+/** Rejects with StoreFailures only. */
+export async function translated<T>(work: () => Promise<T>, dialect: Dialect): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw toStoreFailure(error, dialect);
   }
 }
 

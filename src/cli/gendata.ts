@@ -1,0 +1,61 @@
+// `emdc gendata`: sample data into the database, from the ancestor's data generation files.
+
+import { readFile } from 'node:fs/promises';
+import process from 'node:process';
+import { Command, InvalidArgumentError } from 'commander';
+import { EmdcError, messageOf } from '../errors.js';
+import { generate, totalSamples } from '../gendata/generate.js';
+import { parseSeries } from '../gendata/series.js';
+import { createLogger } from '../logger.js';
+import { openBulk } from '../store/bulk.js';
+import { loadFrom, printWarnings, withConfigOptions } from './config-options.js';
+import { startProgress } from './progress.js';
+
+interface Options {
+  readonly topicName?: string;
+  readonly sampleRate?: number;
+  readonly spread?: number;
+}
+
+export const gendataCommand = (): Command =>
+  withConfigOptions(new Command('gendata').argument('<file>', 'JSON list of series, comments allowed'))
+    .description(
+      'Generates sample data into database.url: sums of cosines and sines with an offset and a random spread. Series on one topic add up; what a topic has in the range of its series is replaced. Keys: start, end, topic_name, sample_rate, period, amplitude_cos, amplitude_sin, amplitude_offset, spread.',
+    )
+    .option('--topic-name <name>', "in place of the file's")
+    .option('--sample-rate <per second>', "in place of the file's", number)
+    .option('--spread <value>', "in place of the file's", number)
+    .action(async (file: string, options: Options, command: Command) => {
+      const loaded = await loadFrom(command, { meters: 'none' });
+      printWarnings(loaded);
+      const { topicName: topic, sampleRate: samplesPerSecond, spread } = options;
+      const series = parseSeries(await textOf(file), file, { topic, samplesPerSecond, spread });
+      const logger = createLogger(loaded.config.log);
+      const bulk = await openBulk({ url: loaded.config.database.url, log: logger.log });
+      const progress = startProgress('generating');
+      try {
+        const total = totalSamples(series);
+        const onProgress = (written: number) => progress.show(written, total);
+        const { topics, removed, written } = await generate(series, { bulk, random: Math.random, onProgress });
+        progress.stop();
+        process.stdout.write(`${written} readings of ${topics} topics written, ${removed} replaced\n`);
+      } finally {
+        progress.stop();
+        await bulk.close();
+        await logger.close();
+      }
+    });
+
+function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('expected a number');
+  return value;
+}
+
+async function textOf(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new EmdcError({ code: 'file', message: `cannot read ${file}: ${messageOf(error)}` });
+  }
+}

@@ -1,0 +1,36 @@
+// What an import did, and what it left out and why, with the first few examples of each.
+
+export interface Finding {
+  count: number;
+  readonly examples: string[];
+}
+
+const EXAMPLES = 5;
+
+export class Report {
+  topics = 0;
+  /** Written, or there already. */
+  readings = 0;
+  polls = 0;
+  rollups = 0;
+  /** Rows left out, by reason. */
+  readonly skipped = new Map<string, Finding>();
+  /** Rows taken, but not quite as they were. */
+  readonly notes = new Map<string, Finding>();
+
+  skip(reason: string, example: string, count = 1): null {
+    add(this.skipped, reason, example, count);
+    return null;
+  }
+
+  note(what: string, example: string): void {
+    add(this.notes, what, example, 1);
+  }
+}
+
+function add(findings: Map<string, Finding>, key: string, example: string, count: number): void {
+  const finding = findings.get(key) ?? { count: 0, examples: [] };
+  findings.set(key, finding);
+  finding.count += count;
+  if (finding.examples.length < EXAMPLES) finding.examples.push(example);
+}

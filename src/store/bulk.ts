@@ -1,0 +1,257 @@
+// Readings by the thousand, without meters and cycles: what import and data generation need of a database. In this thread,
+// also for SQLite: a command has nothing else to do.
+
+import { EmdcError } from '../errors.js';
+import type { Log } from '../log.js';
+import { type MeterInfo, topicOf } from '../meter.js';
+import { type PrismaBackend, translated, writeRows } from './backend.js';
+import type { Db } from './db.js';
+import { sqlitePath } from './open.js';
+import { BUCKET_MS } from './rows.js';
+import type { Readings, Sql } from './sql.js';
+import type { Dialect } from './store.js';
+import { keepForever } from './upkeep.js';
+
+export interface TopicIds {
+  readonly topicId: number;
+  readonly meterId: number;
+}
+
+export interface PollRow {
+  readonly meterId: number;
+  readonly slot: number;
+  readonly readAt: number;
+  readonly durationMs: number;
+  readonly requests: number;
+  readonly expected: number;
+  readonly stored: number;
+  readonly error: string | null;
+}
+
+export interface GapSpan {
+  readonly meterId: number;
+  readonly ts: number;
+  readonly until: number;
+  readonly reason: string;
+  readonly slots: number;
+  readonly readings: number;
+}
+
+export interface Row extends TopicIds {
+  /** ms UTC. */
+  readonly time: number;
+  readonly value: number;
+}
+
+/** Everything that it writes may be written again without harm; what is there already stays as it is. */
+export interface Bulk {
+  readonly dialect: Dialect;
+  /** Enters meters and topics that are new. Resolves to the ids by topic. */
+  enter(meters: readonly MeterInfo[]): Promise<ReadonlyMap<string, TopicIds>>;
+  write(rows: readonly Row[]): Promise<void>;
+  writePolls(polls: readonly PollRow[], gaps: readonly GapSpan[]): Promise<void>;
+  /** Deletes a topic's readings from `from` to `until`, both included. Resolves to how many. */
+  remove(topic: TopicIds, from: number, until: number): Promise<number>;
+  /** A number kept under a name; null: none. */
+  note(name: string): Promise<number | null>;
+  setNote(name: string, value: number): Promise<void>;
+  /** One small step of upkeep; true: there is more to do. */
+  maintain(now: number): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+/** Migrates, too. Rejects with an EmdcError. */
+export async function openBulk({ url, log }: { readonly url: string; readonly log: Log }): Promise<Bulk> {
+  const scheme = /^([a-z0-9+]+):/i.exec(url)?.[1]?.toLowerCase();
+  const options = { url, retention: keepForever, log };
+  switch (scheme) {
+    case 'file':
+    case 'sqlite':
+      return new PrismaBulk(await (await import('./sqlite-open.js')).openSqlite({ ...options, path: sqlitePath(url) }));
+    case 'postgres':
+    case 'postgresql':
+      return new PrismaBulk(await (await import('./postgresql-open.js')).openPostgresql(options));
+    case 'mysql':
+    case 'mariadb':
+      return new PrismaBulk(await (await import('./mysql-open.js')).openMysql(options));
+    default:
+      throw new EmdcError({ code: 'database-url', message: 'the URL is none of file:…, postgresql://…, mysql://…' });
+  }
+}
+
+/** Names per query. */
+const CHUNK = 500;
+
+class PrismaBulk implements Bulk {
+  readonly #backend: PrismaBackend;
+  readonly #db: Db;
+  readonly #sql: Sql;
+
+  constructor(backend: PrismaBackend) {
+    this.#backend = backend;
+    this.#db = backend.db;
+    this.#sql = backend.sql;
+  }
+
+  get dialect(): Dialect {
+    return this.#sql.dialect;
+  }
+
+  enter(meters: readonly MeterInfo[]): Promise<ReadonlyMap<string, TopicIds>> {
+    return this.#run(async () => {
+      const ids = new Map<string, TopicIds>();
+      for (let start = 0; start < meters.length; start += CHUNK) {
+        await this.#enter(meters.slice(start, start + CHUNK), ids);
+      }
+      return ids;
+    });
+  }
+
+  write(rows: readonly Row[]): Promise<void> {
+    return this.#run(async () => {
+      if (rows.length === 0) return;
+      const sorted = [...rows].sort((a, b) => a.time - b.time || a.topicId - b.topicId);
+      const readings: Readings = {
+        topicIds: Int32Array.from(sorted, (row) => row.topicId),
+        slots: Float64Array.from(sorted, (row) => row.time),
+        values: Float64Array.from(sorted, (row) => row.value),
+      };
+      const buckets = new Set(sorted.map(({ meterId, time }) => `{"m":${meterId},"b":${bucketOf(time)}}`));
+      await writeRows(this.#db, this.#sql, {
+        polls: '[]',
+        gaps: null,
+        buckets: `[${[...buckets].join(',')}]`,
+        readings,
+      });
+    });
+  }
+
+  writePolls(polls: readonly PollRow[], gaps: readonly GapSpan[]): Promise<void> {
+    const pollsJson = polls.map((p) => {
+      return {
+        m: p.meterId,
+        s: p.slot,
+        r: p.readAt,
+        d: p.durationMs,
+        q: p.requests,
+        e: p.expected,
+        t: p.stored,
+        x: p.error,
+      };
+    });
+    const gapsJson = gaps.map((g) => {
+      return { m: g.meterId, s: g.ts, u: g.until, w: g.reason, n: g.slots, c: g.readings, r: null };
+    });
+    const readings = { topicIds: new Int32Array(), slots: new Float64Array(), values: new Float64Array() };
+    const rows = { polls: JSON.stringify(pollsJson), gaps: JSON.stringify(gapsJson), buckets: '[]', readings };
+    return this.#run(() => writeRows(this.#db, this.#sql, rows));
+  }
+
+  remove({ topicId, meterId }: TopicIds, from: number, until: number): Promise<number> {
+    const { time, tables, ignoring } = sqlOf(this.dialect);
+    return this.#run(async () => {
+      let removed = 0;
+      // A week at a time: no statement holds up a collector for long.
+      for (let start = from; start <= until; start += WEEK_MS) {
+        const end = Math.min(until, start + WEEK_MS - 1);
+        for (const table of tables) {
+          const where = `topic_id = ${topicId} AND ts >= ${time(start)} AND ts <= ${time(end)}`;
+          removed += await this.#db.$executeRawUnsafe(`DELETE FROM ${table} WHERE ${where}`);
+        }
+        const where = `topic_id = ${topicId} AND bucket >= ${time(bucketOf(start))} AND bucket <= ${time(end)}`;
+        await this.#db.$executeRawUnsafe(
+          `INSERT INTO stale (meter_id, bucket) SELECT ${meterId}, bucket FROM rollup WHERE ${where} ${ignoring('stale.meter_id')}`,
+        );
+      }
+      return removed;
+    });
+  }
+
+  note(name: string): Promise<number | null> {
+    return this.#run(async () => {
+      const rows = await this.#db.$queryRawUnsafe<{ value: bigint | number }[]>(
+        `SELECT value FROM upkeep WHERE name = '${plainName(name)}'`,
+      );
+      return rows[0] ? Number(rows[0].value) : null;
+    });
+  }
+
+  setNote(name: string, value: number): Promise<void> {
+    const insert = `INSERT INTO upkeep (name, value) VALUES ('${plainName(name)}', ${Math.trunc(value)})`;
+    const update =
+      this.dialect === 'mysql'
+        ? 'ON DUPLICATE KEY UPDATE value = VALUES(value)'
+        : 'ON CONFLICT (name) DO UPDATE SET value = excluded.value';
+    return this.#run(async () => {
+      await this.#db.$executeRawUnsafe(`${insert} ${update}`);
+    });
+  }
+
+  maintain(now: number): Promise<boolean> {
+    return this.#backend.maintain(now);
+  }
+
+  close(): Promise<void> {
+    return this.#backend.close();
+  }
+
+  async #enter(meters: readonly MeterInfo[], ids: Map<string, TopicIds>): Promise<void> {
+    const rows = meters.map(({ name, host, port, unitId, mapName }) => ({ name, host, port, unitId, map: mapName }));
+    await this.#db.$executeRawUnsafe(this.#sql.insertMeters, JSON.stringify(rows));
+    const found = await this.#db.meter.findMany({ where: { name: { in: rows.map(({ name }) => name) } } });
+    const meterIds = new Map(found.map(({ id, name }) => [name, id]));
+    const topics = meters.flatMap((meter) =>
+      meter.metrics.map((metric) => ({
+        meterId: meterIds.get(meter.name) as number,
+        metric: metric.name,
+        name: topicOf(meter, metric),
+        description: metric.description,
+        unit: metric.unit,
+        dataType: metric.dataType,
+        kind: metric.kind.type,
+        counterRange: metric.kind.type === 'counter' ? metric.kind.range : null,
+      })),
+    );
+    await this.#db.$executeRawUnsafe(this.#sql.insertTopics, JSON.stringify(topics));
+    const known = await this.#db.topic.findMany({ where: { meterId: { in: [...meterIds.values()] } } });
+    for (const { id, name, meterId } of known) ids.set(name, { topicId: id, meterId });
+  }
+
+  #run<T>(work: () => Promise<T>): Promise<T> {
+    return translated(work, this.dialect);
+  }
+}
+
+const WEEK_MS = 7 * 86_400_000;
+
+const bucketOf = (time: number): number => time - (((time % BUCKET_MS) + BUCKET_MS) % BUCKET_MS);
+
+/** Only names of our own making come here; this keeps it so. */
+function plainName(name: string): string {
+  if (!/^[a-z0-9:-]{1,64}$/.test(name)) throw new Error(`not a plain name: ${name}`);
+  return name;
+}
+
+/** What differs in deleting; times are whole numbers and go into the text. */
+function sqlOf(dialect: Dialect) {
+  switch (dialect) {
+    case 'sqlite':
+      return {
+        time: (ms: number) => `${ms}`,
+        tables: ['reading_recent', 'reading_history'],
+        ignoring: () => 'ON CONFLICT DO NOTHING',
+      };
+    case 'postgresql':
+      return {
+        time: (ms: number) => `to_timestamp(${ms} / 1000.0)`,
+        tables: ['reading'],
+        ignoring: () => 'ON CONFLICT DO NOTHING',
+      };
+    case 'mysql':
+      return {
+        time: (ms: number) => `TIMESTAMPADD(MICROSECOND, ${ms} * 1000, '1970-01-01')`,
+        tables: ['reading'],
+        ignoring: (column: string) => `ON DUPLICATE KEY UPDATE meter_id = ${column}`,
+      };
+  }
+}

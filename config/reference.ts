@@ -5,7 +5,7 @@
 export const errorCodes: Readonly<Record<string, string>> = {
   'node-too-old': 'This Node.js is older than EMDC can run with.',
   'invalid-input': 'A configuration or register map has problems; each is listed with its place. Nothing was started.',
-  'unreadable-file': 'A register map cannot be read: missing, no rights, or no spreadsheet.',
+  'unreadable-file': 'A register map or data file cannot be read: missing, no rights, or no spreadsheet.',
   'unwritable-file': 'A file that a command was to write cannot be written.',
   'no-such-worksheet': 'The workbook has no sheet of that name.',
   'no-such-cell': 'A correction names a cell that the workbook does not have.',
@@ -25,6 +25,7 @@ export const errorCodes: Readonly<Record<string, string>> = {
   'modbus-aborted': 'The read was given up, because time was over or the collector was stopping.',
   'modbus-bad-request': 'A request that Modbus does not allow was not sent.',
   'database-url': '`database.url` names no database that EMDC knows.',
+  'no-database': 'There is no database file of that name to import from.',
   'database-newer': 'The database was migrated by a newer EMDC: upgrade this one, or restore a backup.',
   'database-away': 'The database does not answer; readings go to the spool.',
   'migration-edited':

@@ -56,6 +56,6 @@ async function textOf(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    throw new EmdcError({ code: 'file', message: `cannot read ${file}: ${messageOf(error)}` });
+    throw new EmdcError({ code: 'unreadable-file', message: `cannot read ${file}: ${messageOf(error)}` });
   }
 }

@@ -27,6 +27,8 @@ export interface StatusSources {
 /** Readings that were lost are news for this long. */
 const LOSS_MS = 300_000;
 const SHOWN_REASONS = 20;
+/** A short interval is no reason to call a busy start a failure: a watchdog would restart it into the same. */
+const LEAST_STALL_MS = 10_000;
 
 export function serviceStatus(sources: StatusSources): ServiceStatus {
   const { now, figures, recorder, startedAt } = sources;
@@ -63,7 +65,7 @@ export function serviceStatus(sources: StatusSources): ServiceStatus {
   }
 }
 
-/** Schedules of which no cycle has ended for three intervals, for people, one line each. */
+/** Schedules of which no cycle has ended for three intervals and ten seconds at the least, for people, one line each. */
 export function stalled(
   sources: Pick<StatusSources, 'monotonic' | 'startedMonotonic' | 'turns' | 'figures'>,
 ): string[] {
@@ -73,7 +75,7 @@ export function stalled(
   for (const [key, { intervalMs, text }] of schedules) {
     if (intervalMs === null) continue;
     const idleMs = monotonic - (figures.endedAt.get(key) ?? startedMonotonic);
-    if (idleMs <= 3 * intervalMs) continue;
+    if (idleMs <= Math.max(3 * intervalMs, LEAST_STALL_MS)) continue;
     reasons.push(`no cycle of the ${text} schedule has ended for ${Math.round(idleMs / 1000)} s`);
   }
   return reasons;

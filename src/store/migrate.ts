@@ -110,7 +110,7 @@ async function apply(session: MigrationSession, migration: Migration, started: R
   const { name, checksum, sql } = migration;
   if (!started) {
     // Outside the transaction only where there is none that counts: there it tells the next start to finish the work.
-    const open = `INSERT INTO _prisma_migrations (id, checksum, migration_name) VALUES ('${randomUUID()}', '${checksum}', '${name}')`;
+    const open = `INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at) VALUES ('${randomUUID()}', '${checksum}', '${name}', ${nowIn[session.dialect]})`;
     if (session.dialect === 'mysql') await session.run(open);
     else migration = { ...migration, sql: `${open};\n${sql}` };
   }

@@ -28,6 +28,7 @@ export async function importEmdc(options: EmdcOptions): Promise<Report> {
   report.topics = topics.size;
   await copyPolls(options, meterIds, report);
   await copyGaps(options, meterIds);
+  await copyRollups(options, topics, report);
   const [[total = 0] = []] = await reader.rows('SELECT count(*) FROM reading');
   const tables = reader.dialect === 'sqlite' ? ['reading_history'] : ['reading'];
   for (const table of tables) {
@@ -177,5 +178,27 @@ async function copyGaps({ reader, bulk }: EmdcOptions, meterIds: ReadonlyMap<num
     const last = Number(page.at(-1)?.[0]);
     if (page.length < PAGE_ROWS || last === after) return;
     after = last;
+  }
+}
+
+/** Before the readings: the quarters of those are computed anew, the others are all that is left of their time. */
+async function copyRollups({ reader, bulk }: EmdcOptions, topics: ReadonlyMap<number, TopicIds>, report: Report) {
+  const { ms, at } = timeSql(reader.dialect);
+  for (const [id, { topicId }] of topics) {
+    for (let after = EARLIEST - 1; ; ) {
+      const page = await reader.rows(
+        `SELECT ${ms('bucket')}, ${ms('first_ts')}, ${ms('last_ts')}, min, max, mean, first, last, increase, count, wraps, resets, suspect
+FROM rollup WHERE topic_id = ? AND bucket > ${at} ORDER BY bucket LIMIT ${PAGE_ROWS}`,
+        [id, after],
+      );
+      const rollups = page.map((row) => {
+        const [bucket = 0, firstTs = 0, lastTs = 0, ...rest] = row.map(Number);
+        return { topicId, bucket, firstTs, lastTs, figures: rest.slice(0, 6), counts: rest.slice(6) };
+      });
+      await bulk.writeRollups(rollups);
+      report.rollups += rollups.length;
+      if (page.length < PAGE_ROWS) break;
+      after = rollups.at(-1)?.bucket ?? after;
+    }
   }
 }

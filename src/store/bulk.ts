@@ -37,6 +37,18 @@ export interface GapSpan {
   readonly readings: number;
 }
 
+/** A topic's quarter of an hour, as the table has it; times in ms. */
+export interface RollupRow {
+  readonly topicId: number;
+  readonly bucket: number;
+  readonly firstTs: number;
+  readonly lastTs: number;
+  /** min, max, mean, first, last, increase */
+  readonly figures: readonly number[];
+  /** count, wraps, resets, suspect */
+  readonly counts: readonly number[];
+}
+
 export interface Row extends TopicIds {
   /** ms UTC. */
   readonly time: number;
@@ -50,6 +62,7 @@ export interface Bulk {
   enter(meters: readonly MeterInfo[]): Promise<ReadonlyMap<string, TopicIds>>;
   write(rows: readonly Row[]): Promise<void>;
   writePolls(polls: readonly PollRow[], gaps: readonly GapSpan[]): Promise<void>;
+  writeRollups(rollups: readonly RollupRow[]): Promise<void>;
   /** Deletes a topic's readings from `from` to `until`, both included. Resolves to how many. */
   remove(topic: TopicIds, from: number, until: number): Promise<number>;
   /** A number kept under a name; null: none. */
@@ -147,6 +160,25 @@ class PrismaBulk implements Bulk {
     return this.#run(() => writeRows(this.#db, this.#sql, rows));
   }
 
+  writeRollups(rollups: readonly RollupRow[]): Promise<void> {
+    const { time, ignoring } = sqlOf(this.dialect);
+    // With an exponent, so that every database reads a double and not a decimal.
+    const rows = rollups.map(({ topicId, bucket, firstTs, lastTs, figures, counts }) => {
+      const doubles = figures.map((figure) => figure.toExponential()).join(',');
+      return `(${topicId},${time(bucket)},${time(firstTs)},${time(lastTs)},${doubles},${counts.join(',')})`;
+    });
+    const columns =
+      'topic_id, bucket, first_ts, last_ts, min, max, mean, first, last, increase, count, wraps, resets, suspect';
+    return this.#run(async () => {
+      for (let start = 0; start < rows.length; start += CHUNK) {
+        const values = rows.slice(start, start + CHUNK).join(',');
+        await this.#db.$executeRawUnsafe(
+          `INSERT INTO rollup (${columns}) VALUES ${values} ${ignoring('topic_id', 'rollup.topic_id')}`,
+        );
+      }
+    });
+  }
+
   remove({ topicId, meterId }: TopicIds, from: number, until: number): Promise<number> {
     const { time, tables, ignoring } = sqlOf(this.dialect);
     return this.#run(async () => {
@@ -160,7 +192,7 @@ class PrismaBulk implements Bulk {
         }
         const where = `topic_id = ${topicId} AND bucket >= ${time(bucketOf(start))} AND bucket <= ${time(end)}`;
         await this.#db.$executeRawUnsafe(
-          `INSERT INTO stale (meter_id, bucket) SELECT ${meterId}, bucket FROM rollup WHERE ${where} ${ignoring('stale.meter_id')}`,
+          `INSERT INTO stale (meter_id, bucket) SELECT ${meterId}, bucket FROM rollup WHERE ${where} ${ignoring('meter_id', 'stale.meter_id')}`,
         );
       }
       return removed;
@@ -251,7 +283,7 @@ function sqlOf(dialect: Dialect) {
       return {
         time: (ms: number) => `TIMESTAMPADD(MICROSECOND, ${ms} * 1000, '1970-01-01')`,
         tables: ['reading'],
-        ignoring: (column: string) => `ON DUPLICATE KEY UPDATE meter_id = ${column}`,
+        ignoring: (column: string, itself: string) => `ON DUPLICATE KEY UPDATE ${column} = ${itself}`,
       };
   }
 }

@@ -132,6 +132,10 @@ for (const { name, make, skip, ms } of targets) {
       for (const time of ['first', 'second']) {
         const report = await run();
         assert.deepEqual([report.readings, report.polls], [601, 241], time);
+        assert.ok(report.rollups > 0);
+        const figures = 'SELECT t.name, u.count, u.min, u.max, u.mean, u.first, u.last, u.increase';
+        const rollups = `${figures} FROM rollup u JOIN topic t ON t.id = u.topic_id ORDER BY 1, u.bucket`;
+        assert.deepEqual(await target.rows(rollups), await source.rows(rollups), time);
         assert.deepEqual(await readingsOf(target), before, time);
         assert.deepEqual((await target.rows('SELECT count(*), sum(stored) FROM poll')).flat().map(Number), [241, 601]);
         assert.deepEqual(await target.rows('SELECT reason, readings FROM gap'), [['exception 2', 1]]);

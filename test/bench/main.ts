@@ -76,7 +76,17 @@ if (!context.postgresUrl) context.say('EMDC_TEST_POSTGRES_URL is not set: Postgr
 if (!context.mysqlUrl) context.say('EMDC_TEST_MYSQL_URL is not set: MariaDB is not measured');
 
 const figures: Figure[] = [];
-for (const part of wanted) for (const measure of PARTS[part] ?? []) figures.push(...(await measure(context)));
+for (const part of wanted) {
+  for (const measure of PARTS[part] ?? []) {
+    try {
+      figures.push(...(await measure(context)));
+    } catch (error) {
+      // What has been measured so far took minutes: it is still worth printing.
+      process.exitCode = 1;
+      context.say(`${part} failed: ${error instanceof Error ? error.stack : String(error)}`);
+    }
+  }
+}
 
 const machine = `${cpus().length} × ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node.js ${process.version}`;
 const report = {
@@ -90,7 +100,7 @@ const file = join(packageRoot, options.keep ? 'test/bench/results.json' : option
 mkdirSync(join(file, '..'), { recursive: true });
 writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
 process.stdout.write(`${tableOf(figures)}\n\n${machine}; ${report.seconds} s; written to ${file}\n`);
-process.exit(0);
+process.exit();
 
 /** `vda` for a folder on /dev/vda1; null where that cannot be told. */
 function blockDeviceOf(folder: string): string | null {

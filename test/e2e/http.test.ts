@@ -57,7 +57,7 @@ test('collection misses no slot while the HTTP side is under attack', { timeout:
   await Promise.all(dripping.map((socket) => once(socket, 'connect')));
   for (const socket of dripping) if (!socket.destroyed) socket.write('GET /ping HTTP/1.1\r\nHost: x\r\nX: ');
   const [wrong, large] = await Promise.all([
-    assail(port, 5000),
+    assail(port, 10_000),
     ask(`${url}/collect`, { method: 'POST', body: Buffer.alloc(100 * 1024 * 1024) }),
   ]);
   assert.deepEqual(wrong, []);

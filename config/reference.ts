@@ -107,7 +107,7 @@ export const logMessages: Readonly<Record<string, string>> = {
   'migrating the database': 'Tables are brought up to date, under a lock.',
   'the database is up to date': 'The end of `emdc migrate`.',
   'closing the database failed': 'While stopping; SQLite repairs itself at the next start.',
-  'database upkeep fails, tried again later': 'Rollups or pruning; recording goes on.',
+  'database upkeep fails, tried again later': 'Rollups, coverage or pruning; recording goes on.',
   'database refuses readings for good':
     'This very data, e.g. a name that is too long: it is kept in the dead-letter file.',
   'dead-letter file cannot be written: refused readings are lost': 'Make room or give rights on the spool directory.',

@@ -125,7 +125,8 @@ async function assemble({ config, log, clock = systemClock }: DaemonOptions, clo
   const cycles = new Cycles({ clock, log, latest, recorder: watched, pollerOf, nextSlotOf }, config.meters);
   closers.push(() => cycles.stop(CYCLE_GRACE_MS));
 
-  const downTime = new DownTime({ recorder, log });
+  let current = config;
+  const downTime = new DownTime(recorder);
   const leadership = config.highAvailability ? shareWork() : null;
   const scheduler = new Scheduler({
     clock,
@@ -134,7 +135,7 @@ async function assemble({ config, log, clock = systemClock }: DaemonOptions, clo
     onLeft: (schedule) => cycles.left(schedule),
     onSlot: (tick) => {
       const due = cycles.run(tick);
-      void downTime.begin(due, tick.slot);
+      downTime.begin(due, () => tick.slot);
     },
     onMissed: (schedule, span) => cycles.missed(schedule, span),
   });
@@ -156,8 +157,20 @@ async function assemble({ config, log, clock = systemClock }: DaemonOptions, clo
         nextSlotOf: (schedule) => scheduler.nextSlot(schedule),
       });
     },
-    collect: (request) => cycles.collect(request),
-    readNow: (meter, signal) => cycles.readNow(meter, signal),
+    collect: (request) => {
+      beginByHand(request.meters);
+      return cycles.collect(request);
+    },
+    readNow: (meter, signal) => {
+      beginByHand([meter]);
+      return cycles.readNow(meter, signal);
+    },
+  };
+  /** A collector that stands by has no account to give of the time before. */
+  const beginByHand = (names: readonly string[] | null) => {
+    if (leadership?.role === 'standby') return;
+    const meters = current.meters.filter(({ name }) => names?.includes(name) ?? true);
+    downTime.begin(meters, ({ schedule }) => scheduler.upcoming(schedule));
   };
 
   const http = await startHttpServer({ service, http: config.http, log, clock });
@@ -173,7 +186,6 @@ async function assemble({ config, log, clock = systemClock }: DaemonOptions, clo
   scheduler.start(config.meters.map(({ schedule }) => schedule));
   closers.push(() => scheduler.stop());
 
-  let current = config;
   const reload = (next: Config) => {
     const { meters, changes, needRestart } = difference(current, next);
     current = { ...next, meters };
@@ -203,7 +215,7 @@ async function assemble({ config, log, clock = systemClock }: DaemonOptions, clo
       },
       onRole: (role) => {
         if (role === 'leading') {
-          if (store) downTime.again(store.lastSlots().catch(() => new Map()));
+          downTime.again();
           return;
         }
         // The other collector may need the one connection that a meter grants.

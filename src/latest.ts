@@ -33,7 +33,7 @@ interface MeterValues {
   readonly meter: MeterInfo;
   readonly values: Float64Array;
   readonly times: Float64Array;
-  /** Ring of the newest polls: RECENT values per metric, NaN where nothing was read. */
+  /** Ring of the newest RECENT polls, a value per metric each, NaN where nothing was read. */
   readonly recent: Float32Array;
   polls: number;
 }
@@ -74,10 +74,10 @@ export class Latest {
   update(poll: Poll): void {
     const known = this.#meters.get(poll.meter.name);
     if (known?.meter !== poll.meter) return;
-    const column = known.polls++ % RECENT;
-    for (let index = 0; index < poll.values.length; index++) {
+    const { length } = poll.values;
+    known.recent.set(poll.values, (known.polls++ % RECENT) * length);
+    for (let index = 0; index < length; index++) {
       const value = poll.values[index] as number;
-      known.recent[index * RECENT + column] = value;
       if (Number.isNaN(value)) continue;
       known.values[index] = value;
       known.times[index] = poll.slot;
@@ -118,10 +118,10 @@ export class Latest {
   recent(topic: string): (number | null)[] {
     const entry = this.#topics.get(topic);
     if (!entry) return [];
-    const { recent, polls } = entry.values;
+    const { recent, polls, values } = entry.values;
     const count = Math.min(polls, RECENT);
     return Array.from({ length: count }, (_, i) => {
-      const value = recent[entry.index * RECENT + ((polls - count + i) % RECENT)] as number;
+      const value = recent[((polls - count + i) % RECENT) * values.length + entry.index] as number;
       return Number.isNaN(value) ? null : value;
     });
   }

@@ -3,7 +3,8 @@
 
 import { setFlagsFromString } from 'node:v8';
 
-// The old generation grows in small steps; threads get a young generation of at most 1 MB per half.
-setFlagsFromString('--optimize-for-size');
+// The old generation may grow by half of what lives in it before it is collected; by default it trebles, and at a thousand
+// meters a second the process takes 40 MB more. V8's own --optimize-for-size would save another 40 and double the CPU.
+setFlagsFromString('--heap-growing-percent=50');
 // The main thread's young generation, which was laid out before this line, keeps its first size (1 MB per half).
 setFlagsFromString('--semi-space-growth-factor=1');

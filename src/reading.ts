@@ -55,6 +55,7 @@ export interface Gap {
   readonly from: number;
   /** End of the span, ms UTC, exclusive. */
   readonly until: number;
+  /** 0: not known yet, nor where they begin, but not after `from`; they are `until - from` apart. Only in the spool. */
   readonly slots: number;
   readonly reason: MissingReason;
 }

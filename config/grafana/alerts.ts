@@ -39,12 +39,10 @@ HAVING max(l.time) > ${weekAgo}`,
     {
       uid: 'emdc-coverage',
       title: 'Coverage under 95 %',
+      // Quarters that began in the last hour: the oldest of them 45 to 60 minutes ago.
       query: `SELECT m.name AS name, 100e0 * sum(c.stored) / sum(c.expected) AS coverage
-FROM (
-  SELECT p.meter_id, p.expected, p.stored FROM poll p WHERE p.slot > ${hourAgo}
-  UNION ALL
-  SELECT g.meter_id, g.readings, 0 FROM gap g WHERE g.ts > ${hourAgo} AND g.until > g.ts
-) c JOIN meter m ON m.id = c.meter_id
+FROM coverage_quarter c JOIN meter m ON m.id = c.meter_id
+WHERE c.hour > ${sql.plus(sql.now, -120)} AND c.bucket > ${hourAgo}
 GROUP BY m.name
 HAVING sum(c.expected) > 0`,
       is: 'lt',

@@ -1,15 +1,16 @@
-// Queries for data quality: what polls and gaps tell. They read the polls themselves, of all meters, in the range only:
-// a year of them, at one every 15 seconds and meter, takes its time.
+// Queries for data quality. Coverage comes from the counted quarters of an hour; the panels about single polls read the polls
+// of all meters, in the range only: a year of them, at one every 15 seconds and meter, takes its time.
 
 import type { Sql } from './dialect.js';
 
-/** Readings expected and stored, from poll and gap: summed up before names are looked up, since polls are many. */
-function counted(sql: Sql, time: (column: string) => string): string {
-  return `  SELECT ${time('p.slot')} AS time, p.meter_id, sum(p.expected) AS expected, sum(p.stored) AS stored
-  FROM poll p WHERE ${sql.inRange('p.slot')} GROUP BY 1, 2
-  UNION ALL
-  SELECT ${time('g.ts')}, g.meter_id, sum(g.readings), 0
-  FROM gap g WHERE ${sql.inRange('g.ts')} AND g.until > g.ts GROUP BY 1, 2`;
+/** Condition on coverage_quarter: it began in the range. By the hour first, which is its key. */
+const quarterInRange = (sql: Sql): string =>
+  `c.hour >= ${sql.plus(sql.from, -60)} AND c.hour <= ${sql.to} AND ${sql.inRange('c.bucket')}`;
+
+/** Readings expected and stored: summed up before names are looked up. */
+function counted(sql: Sql, time: string): string {
+  return `  SELECT ${time} AS time, c.meter_id, sum(c.expected) AS expected, sum(c.stored) AS stored
+  FROM coverage_quarter c WHERE ${quarterInRange(sql)} GROUP BY 1, 2`;
 }
 
 // biome-ignore lint/suspicious/noTemplateCurlyInString: Grafana's own
@@ -21,7 +22,7 @@ export function coverageByMeter(sql: Sql): string {
   return `SELECT m.name AS name, sum(c.expected) AS expected, sum(c.stored) AS stored,
   sum(c.expected) - sum(c.stored) AS missing, ${PERCENT} AS coverage
 FROM (
-${counted(sql, () => 'NULL')}
+${counted(sql, 'NULL')}
 ) c JOIN meter m ON m.id = c.meter_id
 WHERE ${METERS}
 GROUP BY m.name
@@ -32,7 +33,7 @@ ORDER BY coverage, name`;
 export function coverageOverTime(sql: Sql): string {
   return `SELECT c.time AS time, m.name AS metric, ${PERCENT} AS value
 FROM (
-${counted(sql, sql.grouped)}
+${counted(sql, sql.grouped('c.hour'))}
 ) c JOIN meter m ON m.id = c.meter_id
 WHERE ${METERS}
 GROUP BY c.time, m.name
@@ -41,31 +42,31 @@ ORDER BY 1`;
 
 /** Columns time, metric (the reason), value (readings). */
 export function missingOverTime(sql: Sql): string {
-  return `SELECT ${sql.grouped('g.ts')} AS time, g.reason AS metric, 1e0 * sum(g.readings) AS value
-FROM gap g JOIN meter m ON m.id = g.meter_id
-WHERE ${sql.inRange('g.ts')} AND ${METERS}
+  return `SELECT ${sql.grouped('c.hour')} AS time, c.reason AS metric, 1e0 * sum(c.readings) AS value
+${missing(sql)}
 GROUP BY 1, 2
 ORDER BY 1`;
 }
 
 /** Columns name, reason, readings, slots. */
 export function missingByReason(sql: Sql): string {
-  return `SELECT m.name AS name, g.reason AS reason, sum(g.readings) AS readings, sum(g.slots) AS slots
-FROM gap g JOIN meter m ON m.id = g.meter_id
-WHERE ${sql.inRange('g.ts')} AND ${METERS}
-GROUP BY m.name, g.reason
+  return `SELECT m.name AS name, c.reason AS reason, sum(c.readings) AS readings, sum(c.slots) AS slots
+${missing(sql)}
+GROUP BY m.name, c.reason
 ORDER BY readings DESC`;
 }
 
 /** Columns time, metric (meter and why), value: slots that nobody read, since the collector was late or was not running. */
 export function lostSlots(sql: Sql): string {
-  const label = sql.name === 'mysql' ? "concat(m.name, ' ', g.reason)" : "m.name || ' ' || g.reason";
-  return `SELECT ${sql.grouped('g.ts')} AS time, ${label} AS metric, 1e0 * sum(g.slots) AS value
-FROM gap g JOIN meter m ON m.id = g.meter_id
-WHERE ${sql.inRange('g.ts')} AND g.reason IN ('missed', 'down') AND ${METERS}
+  const label = sql.name === 'mysql' ? "concat(m.name, ' ', c.reason)" : "m.name || ' ' || c.reason";
+  return `SELECT ${sql.grouped('c.hour')} AS time, ${label} AS metric, 1e0 * sum(c.slots) AS value
+${missing(sql)} AND c.reason IN ('missed', 'down')
 GROUP BY 1, 2
 ORDER BY 1`;
 }
+
+const missing = (sql: Sql): string => `FROM coverage_quarter c JOIN meter m ON m.id = c.meter_id
+WHERE ${quarterInRange(sql)} AND c.reason <> '' AND ${METERS}`;
 
 /** Columns time, metric (the meter), value: of the polls in each interval. */
 export function pollsOverTime(sql: Sql, value: string): string {

@@ -19,7 +19,7 @@ BEGIN
   CREATE EXTENSION IF NOT EXISTS citus;
   FOR "distribution" IN
     SELECT * FROM (VALUES ('meter', NULL), ('topic', NULL), ('reading', 'topic_id'), ('rollup', 'topic_id'),
-      ('poll', 'meter_id'), ('gap', 'meter_id'), ('stale', 'meter_id')) AS d ("table", "key")
+      ('poll', 'meter_id'), ('gap', 'meter_id'), ('stale', 'meter_id'), ('tally', 'meter_id')) AS d ("table", "key")
   LOOP
     CONTINUE WHEN EXISTS (SELECT 1 FROM pg_dist_partition WHERE logicalrelid = to_regclass("distribution"."table"));
     IF "distribution"."key" IS NULL THEN

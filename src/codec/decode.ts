@@ -43,6 +43,18 @@ interface Step {
 /** A metric's registers put in order; eight bytes hold the widest type. Nothing stays in it between calls. */
 const ordered = Buffer.alloc(8);
 
+const compiled = new WeakMap<readonly Metric[], Map<string, Decoder>>();
+
+/** The same for all meters that share a list of metrics and ratios. Throws as compileDecoder does. */
+export function decoderOf(meter: Pick<Meter, 'name' | 'metrics'> & Ratios): Decoder {
+  const ratios = `${meter.ctRatio} ${meter.ptRatio}`;
+  const byRatios = compiled.get(meter.metrics) ?? new Map<string, Decoder>();
+  compiled.set(meter.metrics, byRatios);
+  const decoder = byRatios.get(ratios) ?? compileDecoder(meter);
+  byRatios.set(ratios, decoder);
+  return decoder;
+}
+
 /** Throws an EmdcError naming the first metric that cannot be decoded: a map that was checked has none. */
 export function compileDecoder(meter: Pick<Meter, 'name' | 'metrics'> & Ratios): Decoder {
   const byName = new Map(meter.metrics.map((metric, index) => [metric.name, index]));
@@ -117,13 +129,13 @@ function compileStep(
   };
 }
 
-function decodeStep(step: Step, data: Buffer, start: number, { values, missing }: Columns): void {
+function decodeStep(step: Step, data: Buffer, start: number, into: Columns): void {
   const { index, type } = step;
   let raw: number;
   if (type === null) {
     const bit = step.address - start;
     raw = ((data[bit >> 3] as number) >> (bit & 7)) & 1;
-    if (step.codes !== null && hasPair(step.codes, 0, raw)) return void missing.set(index, 'not available');
+    if (step.codes !== null && hasPair(step.codes, 0, raw)) return void into.missing.set(index, 'not available');
   } else {
     let bytes = data;
     let at = (step.address - start) * 2;
@@ -133,11 +145,11 @@ function decodeStep(step: Step, data: Buffer, start: number, { values, missing }
       at = 0;
     }
     if (step.codes !== null && isCode(step.codes, step.codeBits, bytes, at)) {
-      return void missing.set(index, 'not available');
+      return void into.missing.set(index, 'not available');
     }
     raw = type.read(bytes, at, step.size);
   }
-  store(step, raw * step.scale, step.exponent < 0, { values, missing });
+  store(step, raw * step.scale, step.exponent < 0, into);
 }
 
 /** Ratio and offset come after the exponent; without one, at once. */

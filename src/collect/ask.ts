@@ -7,6 +7,7 @@ import type { Meter } from '../meter.js';
 import { ModbusFailure } from '../modbus/failure.js';
 import type { Link } from '../modbus/reader.js';
 import type { Span } from '../plan/block.js';
+import { pace } from './pace.js';
 
 export type Asked =
   | { readonly kind: 'answer'; readonly data: Buffer }
@@ -69,14 +70,26 @@ export class Asker {
   }
 
   async ask(span: Span): Promise<Asked> {
-    const { clock, deadline, meter, signal, timeoutMs } = this.#init;
+    const { clock, deadline, link, meter, signal, timeoutMs } = this.#init;
+    const { unitId, pauseMs } = meter;
+    const request = { unitId, function: span.function, start: span.start, count: span.count };
     for (let tries = 0; ; tries++) {
+      if (this.requests > 0) await pace(false);
       const stopped = this.#stopReason();
       if (stopped !== null) return this.#cutBy(stopped);
-      const remainingMs = deadline - clock.monotonic();
-      const outcome = await this.#once(span, Math.min(timeoutMs, remainingMs));
-      if (outcome.kind !== 'failed') return outcome;
-      const { failure } = outcome;
+      const sentAt = clock.monotonic();
+      const remainingMs = deadline - sentAt;
+      let failure: ModbusFailure;
+      this.requests++;
+      try {
+        const data = await link.read(request, { timeoutMs: Math.min(timeoutMs, remainingMs), pauseMs, signal });
+        this.#heard(sentAt);
+        return { kind: 'answer', data };
+      } catch (error) {
+        failure = asFailure(error);
+      }
+      if (failure.kind === 'aborted') return this.#cutBy(this.#stopReason() ?? 'shutdown');
+      if (failure.kind === 'exception' && !isGatewayCode(failure.exceptionCode)) this.#heard(sentAt);
       if (failure.kind === 'timeout' && remainingMs < timeoutMs) return this.#cutBy('deadline');
       const hasTime = clock.monotonic() + meter.retryWaitMs < deadline;
       // Busy is an answer: waiting for a meter that is known to be there is never spared.
@@ -84,30 +97,9 @@ export class Asker {
       if (tries >= retries || !hasTime || !worthRetrying(failure)) {
         // A connection that keeps breaking would cost every further request its retries too.
         if (failure.kind !== 'exception') this.#retries = 0;
-        return outcome;
+        return { kind: 'failed', failure };
       }
       await clock.sleep(meter.retryWaitMs, signal);
-    }
-  }
-
-  async #once(span: Span, timeoutMs: number): Promise<Asked> {
-    const { clock, link, meter, signal } = this.#init;
-    const { function: table, start, count } = span;
-    this.requests++;
-    const sentAt = clock.monotonic();
-    try {
-      const request = { unitId: meter.unitId, function: table, start, count };
-      const data = await link.read(request, { timeoutMs, pauseMs: meter.pauseMs, signal });
-      this.#heard(sentAt);
-      return { kind: 'answer', data };
-    } catch (error) {
-      const failure =
-        error instanceof ModbusFailure
-          ? error
-          : new ModbusFailure({ kind: 'bad-answer', message: messageOf(error), cause: error });
-      if (failure.kind === 'aborted') return this.#cutBy(this.#stopReason() ?? 'shutdown');
-      if (failure.kind === 'exception' && !isGatewayCode(failure.exceptionCode)) this.#heard(sentAt);
-      return { kind: 'failed', failure };
     }
   }
 
@@ -127,6 +119,11 @@ export class Asker {
     return { kind: 'cut', reason };
   }
 }
+
+const asFailure = (error: unknown): ModbusFailure =>
+  error instanceof ModbusFailure
+    ? error
+    : new ModbusFailure({ kind: 'bad-answer', message: messageOf(error), cause: error });
 
 function worthRetrying(failure: ModbusFailure): boolean {
   switch (failure.kind) {

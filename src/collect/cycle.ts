@@ -6,7 +6,7 @@ import type { Clock } from '../clock.js';
 import { EmdcError } from '../errors.js';
 import type { Latest } from '../latest.js';
 import type { Log } from '../log.js';
-import { linkKeyOf, type Meter, type MeterSchedule } from '../meter.js';
+import type { Meter, MeterSchedule } from '../meter.js';
 import { countReasons, type Gap, type Poll, storedCount } from '../reading.js';
 import type { Recorder } from '../record/recorder.js';
 import type { CollectRequest, CollectRow } from '../service.js';
@@ -59,6 +59,7 @@ export class Cycles {
   readonly #lanes = new Map<string, Lane>();
   readonly #runs = new Map<string, Run>();
   readonly #gathers = new Set<Promise<void>>();
+  readonly #held = new Map<string, Gather>();
   readonly #stopped = new AbortController();
 
   constructor(options: CycleOptions, meters: readonly Meter[]) {
@@ -80,7 +81,7 @@ export class Cycles {
       const { clock, pollerOf } = this.#options;
       const turns = known?.meter === meter ? known : new Turns(meter, pollerOf(meter), clock.now());
       this.#turns.set(meter.name, turns);
-      this.#laneOf(meter).turns.push(turns);
+      this.#laneOf(turns).turns.push(turns);
     }
     for (const [key, lane] of this.#lanes) if (lane.turns.length === 0) this.#lanes.delete(key);
   }
@@ -89,7 +90,7 @@ export class Cycles {
   run({ schedule, slot, next }: Tick): readonly Meter[] {
     if (this.#stopped.signal.aborted) return [];
     const key = scheduleKeyOf(schedule);
-    const due = this.turns.filter(({ meter }) => scheduleKeyOf(meter.schedule) === key);
+    const due = this.turns.filter(({ scheduleKey }) => scheduleKey === key);
     const { clock, log } = this.#options;
     const start = clock.monotonic();
     const untilNext = next - clock.now();
@@ -122,8 +123,11 @@ export class Cycles {
   missed(schedule: MeterSchedule, span: SlotSpan): void {
     const { log, recorder } = this.#options;
     const key = scheduleKeyOf(schedule);
-    const due = this.turns.filter(({ meter }) => scheduleKeyOf(meter.schedule) === key);
-    for (const { counters } of due) counters.missedSlots += span.slots;
+    const due = this.turns.filter(({ scheduleKey }) => scheduleKey === key);
+    for (const { meter, counters } of due) {
+      counters.missedSlots += span.slots;
+      this.#held.get(meter.name)?.flush();
+    }
     const gaps = due.map(({ meter }): Gap => ({ meter, ...span, reason: 'missed' }));
     const { text } = schedule;
     log.warn('slots were missed', { schedule: text, from: new Date(span.from).toISOString(), slots: span.slots });
@@ -202,8 +206,8 @@ export class Cycles {
   }
 
   #enter(job: Job): void {
-    const { jobs, meter } = job.turns;
-    const lane = this.#laneOf(meter);
+    const { jobs } = job.turns;
+    const lane = this.#laneOf(job.turns);
     // The one that waited is out of time.
     const waiting = jobs[1];
     if (waiting) lane.cut(waiting);
@@ -213,7 +217,7 @@ export class Cycles {
 
   #gather(lingerMs: number): Gather {
     const { clock, recorder } = this.#options;
-    return new Gather({ clock, recorder, lingerMs });
+    return new Gather({ clock, recorder, lingerMs, held: this.#held });
   }
 
   #track(gather: Promise<void>): void {
@@ -221,9 +225,8 @@ export class Cycles {
     this.#gathers.add(tracked);
   }
 
-  #laneOf(meter: Meter): Lane {
-    const key = linkKeyOf(meter);
-    const known = this.#lanes.get(key);
+  #laneOf({ linkKey }: Turns): Lane {
+    const known = this.#lanes.get(linkKey);
     if (known) return known;
     const { clock, nextSlotOf, latest, log, random = Math.random } = this.#options;
     const lane: Lane = new Lane({
@@ -237,22 +240,23 @@ export class Cycles {
       onPoll: (poll) => latest.update(poll),
       onHealth: (turns, before) => logHealth(log, turns, before),
     });
-    this.#lanes.set(key, lane);
+    this.#lanes.set(linkKey, lane);
     return lane;
   }
 }
 
-function jobOf(options: {
-  readonly turns: Turns;
-  readonly slot: number;
-  readonly arrived: number;
-  readonly deadline: number;
-  readonly byHand: boolean;
-  readonly gather: Gather;
-}): Job {
-  const { gather, ...job } = options;
-  const retriesLeft = troubled(job.turns.health) ? 0 : job.turns.meter.retries;
-  return { ...job, ...gather.expect(), poll: null, retriesLeft, notBefore: Number.NEGATIVE_INFINITY };
+function jobOf({
+  turns,
+  slot,
+  arrived,
+  deadline,
+  byHand,
+  gather,
+}: Pick<Job, 'turns' | 'slot' | 'arrived' | 'deadline' | 'byHand'> & { readonly gather: Gather }): Job {
+  const { onPolled, settled } = gather.expect();
+  const retriesLeft = troubled(turns.health) ? 0 : turns.meter.retries;
+  const notBefore = Number.NEGATIVE_INFINITY;
+  return { turns, slot, arrived, deadline, byHand, onPolled, settled, poll: null, retriesLeft, notBefore };
 }
 
 function rowOf(iteration: number, poll: Poll, fate: Settled['fate']): CollectRow {

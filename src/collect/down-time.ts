@@ -1,47 +1,36 @@
-// What is missing from before this process: the slots between the newest on record and the first that runs. Known when the
-// database has answered for the first time and the meter's first slot has come, whichever is later.
+// Tells the recorder when a meter's first slot comes, so that the slots before it, which passed while the collector was
+// down, get their account.
 
-import type { Log } from '../log.js';
 import type { Meter } from '../meter.js';
-import type { Gap } from '../reading.js';
 import type { Recorder } from '../record/recorder.js';
-import { slotsSince } from './slots.js';
 
 export class DownTime {
-  readonly #recorder: Pick<Recorder, 'record'>;
-  #lastSlots: Promise<ReadonlyMap<string, number>>;
-  readonly #log: Log;
+  readonly #recorder: Pick<Recorder, 'begin' | 'beginAgain'>;
   readonly #begun = new Set<string>();
 
-  constructor({ recorder, log }: { readonly recorder: Pick<Recorder, 'record' | 'lastSlots'>; readonly log: Log }) {
+  constructor(recorder: Pick<Recorder, 'begin' | 'beginAgain'>) {
     this.#recorder = recorder;
-    this.#lastSlots = recorder.lastSlots;
-    this.#log = log;
   }
 
-  /** Another collector has read until now: what counts is what is on record at this moment. */
-  again(lastSlots: Promise<ReadonlyMap<string, number>>): void {
-    this.#lastSlots = lastSlots;
+  /** Another collector has read until now. */
+  again(): void {
+    this.#recorder.beginAgain();
     this.#begun.clear();
   }
 
-  /** To be told of every slot. Only a meter's first one counts; uneven slots have no distance to count by. */
-  async begin(meters: readonly Meter[], slot: number): Promise<void> {
-    const fresh = meters.filter(({ name }) => !this.#begun.has(name));
-    if (fresh.length === 0) return;
-    for (const { name } of fresh) this.#begun.add(name);
-    const lastSlots = await this.#lastSlots;
-    const gaps = fresh.flatMap((meter): Gap[] => {
-      const last = lastSlots.get(meter.name);
+  /**
+   * To be told of every slot, and of every read by hand with the slot that comes next: before anything that is read is
+   * recorded, since that would hide what is missing before it. Only a meter's first one counts; uneven slots have no
+   * distance to count by.
+   */
+  begin(meters: readonly Meter[], slotOf: (meter: Meter) => number | null): void {
+    const fresh = meters.flatMap((meter) => {
       const { intervalMs } = meter.schedule;
-      if (last === undefined || intervalMs === null) return [];
-      const span = slotsSince(last, slot, intervalMs);
-      return span ? [{ meter, ...span, reason: 'down' }] : [];
+      const slot = this.#begun.has(meter.name) || intervalMs === null ? null : slotOf(meter);
+      return slot === null || intervalMs === null ? [] : [{ meter, slot, intervalMs }];
     });
-    if (gaps.length === 0) return;
-    const slots = gaps.reduce((sum, gap) => sum + gap.slots, 0);
-    this.#log.info('slots passed while the collector was down', { meters: gaps.length, slots });
-    // Meter by meter: after months, the rows of all together would be more than one statement should carry.
-    for (const gap of gaps) await this.#recorder.record({ polls: [], gaps: [gap] });
+    if (fresh.length === 0) return;
+    for (const { meter } of fresh) this.#begun.add(meter.name);
+    this.#recorder.begin(fresh);
   }
 }

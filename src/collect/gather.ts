@@ -1,5 +1,6 @@
 // One cycle's polls on their way to the recorder: together when all are done, but a slow or silent meter does not hold
-// the others back for longer than the linger.
+// the others back for longer than the linger. A meter's polls go in the order in which they were done, whatever cycle
+// they belong to: the newest slot on record says that all before it are, too.
 
 import type { Clock } from '../clock.js';
 import type { Poll } from '../reading.js';
@@ -11,6 +12,8 @@ export interface GatherOptions {
   readonly recorder: Pick<Recorder, 'record'>;
   /** Longest time a finished poll waits for the others of its cycle. */
   readonly lingerMs: number;
+  /** Where a meter's finished poll waits, by the meter's name; shared by all gathers. */
+  readonly held: Map<string, Gather>;
 }
 
 export class Gather {
@@ -39,22 +42,28 @@ export class Gather {
     const { clock, lingerMs } = this.#options;
     while (this.#open > 0) {
       await clock.sleep(lingerMs, this.#done.signal);
-      this.#flush();
+      this.flush();
     }
     await Promise.all(this.#records);
   }
 
   #polled(poll: Poll, resolve: (settled: Settled) => void): void {
+    const { held } = this.#options;
+    const earlier = held.get(poll.meter.name);
+    if (earlier !== this) earlier?.flush();
     this.#waiting.push({ poll, resolve });
+    held.set(poll.meter.name, this);
     if (--this.#open > 0) return;
-    this.#flush();
+    this.flush();
     this.#done.abort();
   }
 
-  #flush(): void {
+  /** Records what waits. */
+  flush(): void {
     const waiting = this.#waiting;
     if (waiting.length === 0) return;
     this.#waiting = [];
+    for (const { poll } of waiting) this.#options.held.delete(poll.meter.name);
     const settle = (fate: Fate) => {
       for (const { poll, resolve } of waiting) resolve({ poll, fate });
     };

@@ -1,12 +1,13 @@
 // One meter's turn at one slot, from the tick that asks for it to the record that makes it durable, and what the lane
 // needs to know of the meter between turns.
 
-import type { Meter } from '../meter.js';
+import { linkKeyOf, type Meter } from '../meter.js';
 import type { MissingReason, Poll } from '../reading.js';
 import type { Fate } from '../record/recorder.js';
 import type { MeterCounters } from '../service.js';
 import { type Health, startingHealth } from './health.js';
 import type { PollRequest, PollResult } from './poll.js';
+import { scheduleKeyOf } from './schedule.js';
 
 /** What of poll.ts the cycle needs: it decides when, how often and until when a meter is asked; poll.ts how. */
 export interface Poller {
@@ -40,6 +41,8 @@ export interface Job {
 export class Turns {
   readonly meter: Meter;
   readonly poller: Poller;
+  readonly linkKey: string;
+  readonly scheduleKey: string;
   health: Health;
   /** At most one at work and one waiting; in this order. */
   readonly jobs: Job[] = [];
@@ -55,6 +58,8 @@ export class Turns {
   constructor(meter: Meter, poller: Poller, now: number) {
     this.meter = meter;
     this.poller = poller;
+    this.linkKey = linkKeyOf(meter);
+    this.scheduleKey = scheduleKeyOf(meter.schedule);
     this.health = startingHealth(now);
   }
 }

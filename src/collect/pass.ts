@@ -38,7 +38,7 @@ export class Pass implements Columns {
   async read(plan: Plan): Promise<void> {
     for (const index of plan.unread) this.missing.set(index, 'refused before');
     for (const block of plan.blocks) {
-      if (this.stop === null) await this.#readBlock(block);
+      if (this.stop === null) this.#take(block, this.#noted(await this.#asker.ask(block)));
       else for (const index of block.metrics) this.missing.set(index, this.stop);
     }
   }
@@ -46,7 +46,7 @@ export class Pass implements Columns {
   /** Asks part of a refused block. What it answers is kept at once, so that finding out why costs no reading. */
   async askPart(span: Span): Promise<Answer> {
     if (this.stop !== null) return 'stop';
-    const asked = await this.#request(span);
+    const asked = this.#noted(await this.#asker.ask(span));
     const within = this.#refusedWithin(span);
     if (asked.kind === 'answer') {
       for (const index of within) this.missing.delete(index);
@@ -58,8 +58,7 @@ export class Pass implements Columns {
     return 'refused';
   }
 
-  async #readBlock(block: Block): Promise<void> {
-    const asked = await this.#request(block);
+  #take(block: Block, asked: Asked): void {
     if (asked.kind === 'answer') {
       this.accepted.push(block);
       this.#decoder.decode(block, asked.data, this);
@@ -69,8 +68,7 @@ export class Pass implements Columns {
     if (isRefusal(asked)) this.refused.push(block);
   }
 
-  async #request(span: Span): Promise<Asked> {
-    const asked = await this.#asker.ask(span);
+  #noted(asked: Asked): Asked {
     if (asked.kind === 'failed') this.failure ??= asked.failure;
     if (asked.kind === 'cut' || (asked.kind === 'failed' && meaningOf(asked.failure) === 'silent')) {
       this.stop = reasonOf(asked);

@@ -3,7 +3,7 @@
 // same poll until the culprit is alone, and what was refused is remembered. What is left undone for lack of time is said so.
 
 import type { Clock } from '../clock.js';
-import { compileDecoder, type Decoder } from '../codec/decode.js';
+import { type Decoder, decoderOf } from '../codec/decode.js';
 import type { Log } from '../log.js';
 import type { Meter } from '../meter.js';
 import type { ModbusFailure } from '../modbus/failure.js';
@@ -14,6 +14,7 @@ import type { LearnedPlans } from '../plan/learned.js';
 import type { MissingReason, Poll } from '../reading.js';
 import { Asker } from './ask.js';
 import { explore } from './explore.js';
+import { pace } from './pace.js';
 import { Pass } from './pass.js';
 
 export interface PollerInit {
@@ -63,7 +64,7 @@ export class MeterPoller {
   constructor(init: PollerInit) {
     this.meter = init.meter;
     this.#init = init;
-    this.#decoder = compileDecoder(init.meter);
+    this.#decoder = decoderOf(init.meter);
     this.#plan = this.#planFor(init.learned.get(init.meter));
   }
 
@@ -75,6 +76,7 @@ export class MeterPoller {
   /** Reads every block of the plan. Never rejects. */
   async poll(request: PollRequest): Promise<PollResult> {
     const { clock } = this.#init;
+    await pace(true);
     const readAt = clock.now();
     const startedAt = clock.monotonic();
     const asker = this.#asker(request, request.retries ?? this.meter.retries);

@@ -91,6 +91,11 @@ export class Scheduler {
     return this.#beats.get(scheduleKeyOf(schedule))?.next() ?? null;
   }
 
+  /** The same, but a slot whose time has come already, until it is run. */
+  upcoming(schedule: MeterSchedule): number | null {
+    return this.#beats.get(scheduleKeyOf(schedule))?.upcoming() ?? null;
+  }
+
   #checkClock(): void {
     const { clock, log } = this.#options;
     const offset = clock.now() - clock.monotonic();
@@ -131,6 +136,7 @@ class Beat {
 
   start(): void {
     this.#task.start();
+    if (this.#last === null) this.#expected = this.#task.getNextRun()?.getTime() ?? 0;
     this.#armGuard();
   }
 
@@ -150,6 +156,10 @@ class Beat {
     // node-cron takes 0.1 ms to find it.
     if (this.#expected > now && (this.#last ?? now) <= now) return this.#expected;
     return this.#task.getNextRun()?.getTime() ?? null;
+  }
+
+  upcoming(): number | null {
+    return this.#expected > (this.#last ?? 0) ? this.#expected : this.next();
   }
 
   #tick(slot: number): void {

@@ -1,4 +1,4 @@
-// Copies everything from another EMDC database: meters, topics, rollups, polls, reasons, readings. Topics and meters keep
+// Copies everything from another EMDC database: meters, topics, rollups, polls, reasons, coverage, readings. Topics and meters keep
 // their names and get ids of this database.
 
 import type { DataType, MeterInfo, MetricInfo } from '../meter.js';
@@ -14,6 +14,7 @@ export interface EmdcOptions {
 }
 
 const PAGE_ROWS = 20_000;
+const QUARTER_MS = 900_000;
 
 export const isEmdc = (reader: Reader): Promise<boolean> =>
   reader.rows('SELECT unit_id FROM meter LIMIT 1').then(
@@ -28,6 +29,7 @@ export async function importEmdc(options: EmdcOptions): Promise<Report> {
   report.topics = topics.size;
   await copyPolls(options, meterIds, report);
   await copyGaps(options, meterIds);
+  await copyTally(options, meterIds);
   await copyRollups(options, topics, report);
   const [[total = 0] = []] = await reader.rows('SELECT count(*) FROM reading');
   const tables = reader.dialect === 'sqlite' ? ['reading_history'] : ['reading'];
@@ -56,8 +58,9 @@ function timeSql(dialect: Dialect) {
   }
 }
 
-/** Earlier than any time on record. */
+/** Earlier, and later, than any time on record. */
 const EARLIEST = 0;
+const LATEST = Date.UTC(9999, 0);
 
 async function enterTopics({ reader, bulk }: EmdcOptions) {
   const order = reader.dialect === 'mysql' ? '`map`' : 'map';
@@ -178,6 +181,36 @@ async function copyGaps({ reader, bulk }: EmdcOptions, meterIds: ReadonlyMap<num
     const last = Number(page.at(-1)?.[0]);
     if (page.length < PAGE_ROWS || last === after) return;
     after = last;
+  }
+}
+
+/** What is left of polls and gaps that have been pruned; the others are counted anew. */
+async function copyTally({ reader, bulk }: EmdcOptions, meterIds: ReadonlyMap<number, number>) {
+  const { ms, at } = timeSql(reader.dialect);
+  const found = await reader.rows('SELECT 1 FROM tally LIMIT 1').catch(() => []);
+  if (found.length === 0) return;
+  const [[poll, gap] = []] = await reader.rows(
+    `SELECT (SELECT min(${ms('slot')}) FROM poll), (SELECT min(${ms('ts')}) FROM gap)`,
+  );
+  const oldest = Math.min(...[poll, gap].map((time) => (time === null ? Number.MAX_SAFE_INTEGER : Number(time))));
+  const before = Math.min(oldest - (oldest % QUARTER_MS), LATEST);
+  for (let [after, meter] = [EARLIEST, 0]; ; ) {
+    const page = await reader.rows(
+      `SELECT ${ms('bucket')}, meter_id, reason, expected, stored, readings, slots, ${ms('hour')} FROM tally
+WHERE hour >= ${at} AND (hour > ${at} OR meter_id >= ?) AND bucket < ${at}
+ORDER BY hour, meter_id, bucket, reason LIMIT ${PAGE_ROWS}`,
+      [after, after, meter, before],
+    );
+    const rows = page.flatMap(([bucket, id, reason, ...counts]) => {
+      const meterId = meterIds.get(Number(id));
+      if (meterId === undefined) return [];
+      return [{ meterId, bucket: Number(bucket), reason: String(reason), counts: counts.slice(0, 4).map(Number) }];
+    });
+    await bulk.writeTally(rows);
+    const last = page.at(-1);
+    if (!last || page.length < PAGE_ROWS) return;
+    // The hour of a meter at which a page ends is read again: writing it twice is harmless.
+    [after, meter] = [Number(last[7]), Number(last[1])];
   }
 }
 

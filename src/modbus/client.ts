@@ -4,17 +4,9 @@
 
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
-import jsmodbus from 'jsmodbus';
 import type { RegisterFunction } from '../meter.js';
+import { jsmodbus } from './jsmodbus.js';
 import type { ReadRequest } from './reader.js';
-
-// Its getter throws, inside the socket's listener, for every code that it has no text for.
-Object.defineProperty(jsmodbus.responses.ExceptionResponseBody.prototype, 'message', {
-  configurable: true,
-  get(this: { code: number }) {
-    return `exception ${this.code}`;
-  },
-});
 
 /** The link has the deadline; the client's own timer must only never fire first. */
 const NEVER_MS = 2 ** 31 - 1;
@@ -38,8 +30,11 @@ class Wire extends EventEmitter {
 
 export interface Answer {
   readonly unitId: number;
-  readonly functionCode: number;
-  readonly data: Buffer;
+  readonly body: {
+    readonly fc: number;
+    /** Nobody else's: the client has copied the frame. */
+    readonly valuesAsBuffer: Buffer;
+  };
 }
 
 /** A refusal by the meter or its gateway, as the client reports it. */
@@ -62,27 +57,17 @@ export class UnitClient {
     this.#wire.emit('connect');
   }
 
-  /** Rejects with an ExceptionAnswer, or with whatever the client rejects with. */
-  async read(request: ReadRequest): Promise<Answer> {
-    try {
-      const { response } = await READERS[request.function](this.#client, request.start, request.count);
-      return { unitId: response.unitId, functionCode: response.body.fc, data: response.body.valuesAsBuffer };
-    } catch (error) {
-      throw exceptionIn(error) ?? error;
-    }
+  /** Calls one of them, later: `onError` with an ExceptionAnswer, or with whatever the client rejects with. */
+  read(request: ReadRequest, onAnswer: (answer: Answer) => void, onError: (error: unknown) => void): void {
+    READERS[request.function](this.#client, request.start, request.count).then(
+      ({ response }) => onAnswer(response),
+      (error: unknown) => onError(exceptionIn(error) ?? error),
+    );
   }
 
   /** Hands over the one answer that was asked for. */
   deliver(frame: Buffer): void {
-    // The client parses until it throws and catches a RangeError on its empty buffer; the trace, which nobody sees, would
-    // be the largest cost of an answer.
-    const limit = Error.stackTraceLimit;
-    Error.stackTraceLimit = 0;
-    try {
-      this.#wire.emit('data', frame);
-    } finally {
-      Error.stackTraceLimit = limit;
-    }
+    this.#wire.emit('data', frame);
   }
 
   /** Lets go of a request that will not be answered, and of its timer. */
@@ -91,15 +76,8 @@ export class UnitClient {
   }
 }
 
-interface ReadResult {
-  readonly response: {
-    readonly unitId: number;
-    readonly body: { readonly fc: number; readonly valuesAsBuffer: Buffer };
-  };
-}
-
 const READERS: Readonly<
-  Record<RegisterFunction, (client: Client, start: number, count: number) => Promise<ReadResult>>
+  Record<RegisterFunction, (client: Client, start: number, count: number) => Promise<{ readonly response: Answer }>>
 > = {
   coil: (client, start, count) => client.readCoils(start, count),
   discrete: (client, start, count) => client.readDiscreteInputs(start, count),

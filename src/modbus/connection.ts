@@ -147,14 +147,15 @@ export class Connection {
       const exchange: Exchange = { expected, client, fail: (failure) => fail(this.#about(request, failure)) };
       this.#exchange = exchange;
       this.#receivedBytes = 0;
-      client.read(request).then(
+      client.read(
+        request,
         (answer) => {
           if (this.#exchange !== exchange) return;
           if (!fits(answer, expected)) return this.#fail('bad-answer', 'bad answer: misread by the parser');
           leave();
-          resolve(Buffer.from(answer.data));
+          resolve(answer.body.valuesAsBuffer);
         },
-        (error: unknown) => {
+        (error) => {
           if (this.#exchange !== exchange) return;
           if (!(error instanceof ExceptionAnswer)) return this.#fail('bad-answer', 'bad answer: not understood', error);
           const message = exceptionText(error.code);
@@ -263,5 +264,5 @@ export class Connection {
 
 const fits = (answer: Answer, expected: ExpectedAnswer): boolean =>
   answer.unitId === expected.unitId &&
-  answer.functionCode === expected.functionCode &&
-  answer.data.length === expected.byteCount;
+  answer.body.fc === expected.functionCode &&
+  answer.body.valuesAsBuffer.length === expected.byteCount;

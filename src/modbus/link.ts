@@ -43,7 +43,20 @@ export class ModbusLink implements Link {
     this.#busy = true;
     try {
       if (options.pauseMs > 0) await this.#pause(options);
-      return await this.#ask(request, options);
+      this.#checkWanted(request, options);
+      const idle = this.#connection;
+      if (idle?.alive) {
+        try {
+          return await idle.ask(request, options);
+        } catch (error) {
+          if (!idle.stale) throw error;
+          this.#log.debug('stale connection, asking again on a new one', { link: this.key, cause: messageOf(error) });
+        }
+        this.#checkWanted(request, options);
+      }
+      const connection = await this.#connect(options);
+      this.#checkWanted(request, options);
+      return await connection.ask(request, options);
     } finally {
       this.#quietSince = performance.now();
       // The turn is handed over, so that nobody who asks meanwhile gets in between.
@@ -61,23 +74,6 @@ export class ModbusLink implements Link {
     this.#closed = true;
     this.#failWaiting(new ModbusFailure({ kind: 'aborted', message: `the link to ${this.key} was closed` }));
     await this.#connection?.close();
-  }
-
-  async #ask(request: ReadRequest, options: ReadOptions): Promise<Buffer> {
-    this.#checkWanted(request, options);
-    const idle = this.#connection;
-    if (idle?.alive) {
-      try {
-        return await idle.ask(request, options);
-      } catch (error) {
-        if (!idle.stale) throw error;
-        this.#log.debug('stale connection, asking again on a new one', { link: this.key, cause: messageOf(error) });
-      }
-      this.#checkWanted(request, options);
-    }
-    const connection = await this.#connect(options);
-    this.#checkWanted(request, options);
-    return connection.ask(request, options);
   }
 
   async #connect(options: ReadOptions): Promise<Connection> {

@@ -1,18 +1,21 @@
 // Sums over what is recorded together.
 
-import { storedCount } from '../reading.js';
+import { type Gap, storedCount } from '../reading.js';
 import type { Batch } from './recorder.js';
 import type { Entry } from './segment.js';
 
 export interface Summary {
   readonly readings: number;
-  /** Slots, ms UTC; of gaps, where they begin. Infinities where there is nothing. */
+  /** What it takes to write it, in readings. */
+  readonly weight: number;
+  /** Slots, ms UTC. Infinities where there is nothing. */
   readonly oldest: number;
   readonly newest: number;
 }
 
 export function summarize({ polls, gaps }: Batch): Summary {
   let readings = 0;
+  let weight = 0;
   let oldest = Number.POSITIVE_INFINITY;
   let newest = Number.NEGATIVE_INFINITY;
   for (const poll of polls) {
@@ -20,12 +23,18 @@ export function summarize({ polls, gaps }: Batch): Summary {
     oldest = Math.min(oldest, poll.slot);
     newest = Math.max(newest, poll.slot);
   }
-  for (const { from } of gaps) {
-    oldest = Math.min(oldest, from);
-    newest = Math.max(newest, from);
+  for (const gap of gaps) {
+    weight += weightOf(gap);
+    oldest = Math.min(oldest, gap.from);
+    newest = Math.max(newest, gap.until - 1);
   }
-  return { readings, oldest, newest };
+  return { readings, weight: weight + readings, oldest, newest };
 }
+
+const HOUR_MS = 3_600_000;
+
+/** A row for each hour, of many columns. */
+export const weightOf = ({ from, until }: Gap): number => 10 * Math.ceil((until - from) / HOUR_MS);
 
 export const batchOf = (entries: readonly Entry[]): Batch => ({
   polls: entries.flatMap((entry) => (entry.kind === 'poll' ? [entry.poll] : [])),

@@ -6,8 +6,7 @@ import type { Clock } from '../clock.js';
 import { EmdcError, messageOf } from '../errors.js';
 import type { Log } from '../log.js';
 import type { DatabaseStatus } from '../service.js';
-import { type Dialect, type Store, StoreFailure } from '../store/store.js';
-import type { Batch } from './recorder.js';
+import { type Dialect, type Store, type StoreBatch, StoreFailure } from '../store/store.js';
 
 /** `refused` this very data will never be taken. */
 export type WriteResult =
@@ -72,7 +71,7 @@ export class Database {
       const store = this.#store ?? (await this.#within(this.#open(), this.#options.limitMs));
       await this.#check(store);
       if (!this.#slotsKnown) {
-        this.#resolveSlots(await this.#within(store.lastSlots(), this.#options.limitMs));
+        this.#resolveSlots(await this.lastSlots());
         this.#slotsKnown = true;
       }
       return null;
@@ -81,8 +80,14 @@ export class Database {
     }
   }
 
+  /** Newest slot per meter name, now. Rejects while the database is away. */
+  async lastSlots(): Promise<ReadonlyMap<string, number>> {
+    if (!this.#store) throw away('the database has not been opened yet');
+    return await this.#within(this.#store.lastSlots(), this.#options.limitMs);
+  }
+
   /** Never rejects, and takes no longer than `limitMs`, or until `signal` aborts. */
-  async write(batch: Batch, limitMs: number, signal?: AbortSignal): Promise<WriteResult> {
+  async write(batch: StoreBatch, limitMs: number, signal?: AbortSignal): Promise<WriteResult> {
     const { clock } = this.#options;
     const started = clock.monotonic();
     for (let tries = 1; ; tries++) {

@@ -4,6 +4,7 @@
 import type { Clock } from '../clock.js';
 import { type EmdcError, messageOf } from '../errors.js';
 import type { Log } from '../log.js';
+import type { StoreBatch } from '../store/store.js';
 import type { Database } from './database.js';
 import { DeadLetters } from './dead-letters.js';
 import { isolate } from './isolate.js';
@@ -19,6 +20,8 @@ export interface DrainOptions {
   readonly limitMs: number;
   /** Resolves when no live write is under way. */
   readonly idle: () => Promise<unknown>;
+  /** The database answers, and has been given nothing yet: what has to be known and done before, it waits for. */
+  readonly onAnswer: () => Promise<void>;
 }
 
 /** Readings in one write. */
@@ -102,11 +105,12 @@ export class Drain {
 
   /** Resolves to why the database is away. It counts as back only when it has taken what waits: answering is not enough. */
   async #step(): Promise<EmdcError | null> {
-    const { database, spool, idle, clock } = this.#options;
+    const { database, spool, idle, onAnswer, clock } = this.#options;
     if (!database.connected) {
       this.#announce = true;
       const error = await database.probe();
       if (error) return error;
+      await onAnswer();
     }
     const chunk = await spool.next(this.#chunkReadings);
     if (!chunk) {
@@ -130,7 +134,8 @@ export class Drain {
   }
 
   async #move(chunk: Chunk): Promise<EmdcError | null> {
-    const write = (batch: Batch) => this.#options.database.write(batch, this.#options.limitMs, this.#stopping.signal);
+    const write = (batch: StoreBatch) =>
+      this.#options.database.write(batch, this.#options.limitMs, this.#stopping.signal);
     const result = await write(chunk.batch);
     if (result.kind === 'away') return result.error;
     if (result.kind === 'refused') {

@@ -7,6 +7,7 @@ import type { Log } from '../log.js';
 import type { Gap, Poll } from '../reading.js';
 import type { DatabaseStatus, SpoolStatus } from '../service.js';
 import type { Dialect, Store } from '../store/store.js';
+import { Account, type Beginning } from './account.js';
 import { joinBatches, summarize } from './batch.js';
 import { Database } from './database.js';
 import { Drain } from './drain.js';
@@ -32,10 +33,12 @@ export interface Recorder {
   /** Resolves when the batch is durable, or lost; never rejects. Batches that arrive during a write go together in the next one. */
   record(batch: Batch): Promise<Fate>;
   /**
-   * The newest slot on record per meter name before this process started, ms UTC, database and spool together. Resolves when
-   * the database has answered for the first time (what the spool knows, if it is closed before); never rejects.
+   * The slots between those on record from before this process and these first ones are recorded as gaps `down`: at once, or
+   * as soon as the database has answered, be it to a later process. To be called before these meters' polls are recorded.
    */
-  readonly lastSlots: Promise<ReadonlyMap<string, number>>;
+  begin(beginnings: readonly Beginning[]): void;
+  /** Another collector has written until now: for further beginnings counts what is on record at this moment. */
+  beginAgain(): void;
   state(): RecorderState;
   /** Makes durable what is under way (in the spool if the database needs longer than the deadline), then closes store and spool. */
   close(options: { readonly deadlineMs: number }): Promise<void>;
@@ -76,21 +79,23 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
 interface Waiting {
   readonly batch: Batch;
   readonly readings: number;
+  readonly weight: number;
   readonly resolve: (fate: Fate) => void;
 }
 
 class GroupRecorder implements Recorder {
-  readonly lastSlots: Promise<ReadonlyMap<string, number>>;
   readonly #options: RecorderOptions;
   readonly #limitMs: number;
   readonly #spool: Spool;
   readonly #database: Database;
   readonly #drain: Drain;
+  readonly #account: Account;
   readonly #hurry = new AbortController();
   #waiting: Waiting[] = [];
   #waitingReadings = 0;
   #writing: Promise<void> | null = null;
   #liveWrite: Promise<unknown> = Promise.resolve();
+  #settled: Promise<void> | null = null;
   #lost = 0;
   #losing = false;
   #closing: Promise<void> | null = null;
@@ -102,6 +107,7 @@ class GroupRecorder implements Recorder {
     this.#limitMs = limitMs;
     this.#spool = spool;
     this.#database = new Database({ dialect, openStore, clock, log, limitMs });
+    this.#account = new Account({ log, record: (batch) => this.record(batch) });
     this.#drain = new Drain({
       database: this.#database,
       spool,
@@ -110,10 +116,11 @@ class GroupRecorder implements Recorder {
       log,
       limitMs: limitMs * DRAIN_PATIENCE,
       idle: () => this.#liveWrite,
+      onAnswer: () => {
+        this.#settled ??= this.#settle(this.#database.slotsBefore);
+        return this.#settled;
+      },
     });
-    this.lastSlots = Promise.all([this.#database.slotsBefore, spool.ready]).then(([stored]) =>
-      newestOf(stored, spool.leftSlots),
-    );
   }
 
   /** Why the database cannot be used; null: it answered, or has not yet. */
@@ -126,13 +133,22 @@ class GroupRecorder implements Recorder {
   }
 
   record(batch: Batch): Promise<Fate> {
-    const { readings } = summarize(batch);
+    const { readings, weight } = summarize(batch);
     if (this.#closing || this.#waitingReadings + readings > MAX_WAITING) return Promise.resolve(this.#lose(readings));
     return new Promise((resolve) => {
-      this.#waiting.push({ batch, readings, resolve });
+      this.#waiting.push({ batch, readings, weight, resolve });
       this.#waitingReadings += readings;
       this.#writing ??= this.#writeAll();
     });
+  }
+
+  begin(beginnings: readonly Beginning[]): void {
+    this.#account.begin(beginnings);
+  }
+
+  beginAgain(): void {
+    this.#account.reopen();
+    void this.#settle(this.#database.lastSlots().catch(() => new Map()));
   }
 
   state(): RecorderState {
@@ -157,6 +173,12 @@ class GroupRecorder implements Recorder {
     await this.#spool.close();
   }
 
+  async #settle(slots: Promise<ReadonlyMap<string, number>>): Promise<void> {
+    const [stored] = await Promise.all([slots, this.#spool.ready]);
+    const { leftSlots, leftOpen } = this.#spool;
+    await this.#account.settle({ stored, left: leftSlots, leftOpen });
+  }
+
   async #writeAll(): Promise<void> {
     while (this.#waiting.length > 0) {
       const group = this.#nextGroup();
@@ -169,10 +191,10 @@ class GroupRecorder implements Recorder {
   }
 
   #nextGroup(): Waiting[] {
-    let readings = 0;
+    let weight = 0;
     const end = this.#waiting.findIndex((one, index) => {
-      readings += one.readings;
-      return index > 0 && readings > MAX_GROUP;
+      weight += one.weight;
+      return index > 0 && weight > MAX_GROUP;
     });
     return this.#waiting.splice(0, end < 0 ? this.#waiting.length : end);
   }
@@ -211,10 +233,4 @@ class GroupRecorder implements Recorder {
     this.#losing = true;
     return 'lost';
   }
-}
-
-function newestOf(stored: ReadonlyMap<string, number>, left: ReadonlyMap<string, number>): Map<string, number> {
-  const newest = new Map(stored);
-  for (const [meter, slot] of left) newest.set(meter, Math.max(slot, newest.get(meter) ?? slot));
-  return newest;
 }

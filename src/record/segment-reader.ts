@@ -1,6 +1,7 @@
 // Walks through a sealed segment in chunks of a chosen size. A chunk is seen again until it is passed.
 
 import { storedCount } from '../reading.js';
+import { weightOf } from './batch.js';
 import { type Entry, type Piece, readSegment } from './segment.js';
 
 export interface Damage {
@@ -63,4 +64,4 @@ export class SegmentReader {
 /** Polls without readings (a meter that is down) are rows too. */
 const MAX_ENTRIES = 1000;
 
-const readingsOf = (entry: Entry): number => (entry.kind === 'poll' ? storedCount(entry.poll) : 0);
+const readingsOf = (entry: Entry): number => (entry.kind === 'poll' ? storedCount(entry.poll) : weightOf(entry.gap));

@@ -8,6 +8,8 @@ import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../clock.js';
 import { EmdcError, messageOf } from '../errors.js';
 import type { Log } from '../log.js';
+import type { MeterInfo } from '../meter.js';
+import { isOpen, type LeftOpen } from './account.js';
 import { batchOf, summarize } from './batch.js';
 import type { Batch } from './recorder.js';
 import { readSegment } from './segment.js';
@@ -63,6 +65,8 @@ export class Spool {
   readonly ready: Promise<void>;
   /** Newest slot per meter name that an earlier process left; complete when `ready`. */
   readonly leftSlots = new Map<string, number>();
+  /** Complete when `ready`. */
+  readonly leftOpen: LeftOpen[] = [];
   readonly #options: SpoolOptions;
   readonly #lock: SpoolLock;
   readonly #say: SpoolLog;
@@ -262,8 +266,13 @@ export class Spool {
 
   #countLeft(segment: Segment, batch: Batch): void {
     count(segment, summarize(batch));
-    for (const { meter, slot } of batch.polls) {
-      this.leftSlots.set(meter.name, Math.max(slot, this.leftSlots.get(meter.name) ?? slot));
+    const { leftSlots, leftOpen } = this;
+    const note = ({ name }: MeterInfo, slot: number) =>
+      leftSlots.set(name, Math.max(slot, leftSlots.get(name) ?? slot));
+    for (const { meter, slot } of batch.polls) note(meter, slot);
+    for (const gap of batch.gaps) {
+      if (isOpen(gap)) leftOpen.push({ gap, last: leftSlots.get(gap.meter.name) });
+      note(gap.meter, gap.until - 1);
     }
   }
 

@@ -1,15 +1,16 @@
 // What is written at once, in columns: the form in which polls reach a backend, cheap to hand to another thread.
 
 import type { MeterInfo } from '../meter.js';
-import { countReasons, type Gap, type Poll, storedCount } from '../reading.js';
+import { countReasons, type Gap, storedCount } from '../reading.js';
+import type { StoreBatch } from './store.js';
 
 /** Columns of `Batch.polls`, in this order. */
-export const POLL_COLUMNS = 7;
+export const POLL_COLUMNS = 8;
 
 export interface Batch {
   /** Meters that the backend may not know yet, by key. */
   readonly newMeters: readonly (readonly [key: number, meter: MeterInfo])[];
-  /** POLL_COLUMNS numbers per poll: meter key, slot, read at, duration ms, requests, expected, stored. */
+  /** POLL_COLUMNS numbers per poll: meter key, slot, read at, duration ms, requests, expected, stored, and 0 for a part. */
   readonly polls: Float64Array;
   /** The values of all polls, one poll after another. */
   readonly values: Float64Array;
@@ -35,24 +36,24 @@ const HOUR_MS = 3_600_000;
 /** Errors are for people; a meter that sends kilobytes of them gets no more room than this. */
 const MAX_ERROR_LENGTH = 500;
 
-export function toBatch(
-  batch: { readonly polls: readonly Poll[]; readonly gaps: readonly Gap[] },
-  keyOf: (meter: MeterInfo) => number,
-): Omit<Batch, 'newMeters'> {
-  const polls = new Float64Array(batch.polls.length * POLL_COLUMNS);
-  const values = new Float64Array(batch.polls.reduce((sum, poll) => sum + poll.values.length, 0));
+export function toBatch(batch: StoreBatch, keyOf: (meter: MeterInfo) => number): Omit<Batch, 'newMeters'> {
+  const all = batch.parts ? [...batch.polls, ...batch.parts] : batch.polls;
+  const polls = new Float64Array(all.length * POLL_COLUMNS);
+  const values = new Float64Array(all.reduce((sum, poll) => sum + poll.values.length, 0));
   const errors: [number, string][] = [];
   const gaps: GapRow[] = [];
   let offset = 0;
-  batch.polls.forEach((poll, index) => {
+  all.forEach((poll, index) => {
     const key = keyOf(poll.meter);
     const stored = storedCount(poll);
+    const whole = index < batch.polls.length;
     polls.set(
-      [key, poll.slot, poll.readAt, Math.round(poll.durationMs), poll.requests, poll.values.length, stored],
+      [key, poll.slot, poll.readAt, Math.round(poll.durationMs), poll.requests, poll.values.length, stored, +whole],
       index * POLL_COLUMNS,
     );
     values.set(poll.values, offset);
     offset += poll.values.length;
+    if (!whole) return;
     if (poll.error !== null) errors.push([index, poll.error.slice(0, MAX_ERROR_LENGTH)]);
     if (poll.missing.size === 0) return;
     for (const [reason, readings] of countReasons(poll)) {
@@ -63,7 +64,7 @@ export function toBatch(
   return { polls, values, errors, gaps };
 }
 
-/** A span in pieces that lie in one hour each; their slots and readings add up to the span's. */
+/** A span in pieces that lie in one hour each; their slots and readings add up to the span's. None for a span without slots. */
 export function splitByHour(gap: Gap, meterKey: number): GapRow[] {
   const rows: GapRow[] = [];
   const spacing = (gap.until - gap.from) / gap.slots;

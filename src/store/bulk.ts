@@ -3,13 +3,16 @@
 
 import { EmdcError } from '../errors.js';
 import type { Log } from '../log.js';
-import { type MeterInfo, topicOf } from '../meter.js';
+import type { MeterInfo } from '../meter.js';
 import { type PrismaBackend, translated, writeRows } from './backend.js';
-import type { Db } from './db.js';
+import { bulkSql } from './bulk-sql.js';
+import { type Db, runAll } from './db.js';
 import { sqlitePath } from './open.js';
-import { BUCKET_MS } from './rows.js';
+import { columnsOf, topicColumns } from './registry.js';
+import { BUCKET_MS, Buckets } from './rows.js';
 import type { Readings, Sql } from './sql.js';
 import type { Dialect } from './store.js';
+import { insertTally, type TallyRow } from './tally.js';
 import { keepForever } from './upkeep.js';
 
 export interface TopicIds {
@@ -63,6 +66,8 @@ export interface Bulk {
   write(rows: readonly Row[]): Promise<void>;
   writePolls(polls: readonly PollRow[], gaps: readonly GapSpan[]): Promise<void>;
   writeRollups(rollups: readonly RollupRow[]): Promise<void>;
+  /** Of quarters whose polls and gaps are not written, since they are no more. */
+  writeTally(rows: readonly TallyRow[]): Promise<void>;
   /** Deletes a topic's readings from `from` to `until`, both included. Resolves to how many. */
   remove(topic: TopicIds, from: number, until: number): Promise<number>;
   /** A number kept under a name; null: none. */
@@ -129,13 +134,9 @@ class PrismaBulk implements Bulk {
         slots: Float64Array.from(sorted, (row) => row.time),
         values: Float64Array.from(sorted, (row) => row.value),
       };
-      const buckets = new Set(sorted.map(({ meterId, time }) => `{"m":${meterId},"b":${bucketOf(time)}}`));
-      await writeRows(this.#db, this.#sql, {
-        polls: '[]',
-        gaps: null,
-        buckets: `[${[...buckets].join(',')}]`,
-        readings,
-      });
+      const buckets = new Buckets();
+      for (const { meterId, time } of sorted) buckets.add(meterId, time, true);
+      await writeRows(this.#db, this.#sql, { polls: '[]', gaps: null, buckets: buckets.json(), readings });
     });
   }
 
@@ -156,12 +157,20 @@ class PrismaBulk implements Bulk {
       return { m: g.meterId, s: g.ts, u: g.until, w: g.reason, n: g.slots, c: g.readings, r: null };
     });
     const readings = { topicIds: new Int32Array(), slots: new Float64Array(), values: new Float64Array() };
-    const rows = { polls: JSON.stringify(pollsJson), gaps: JSON.stringify(gapsJson), buckets: '[]', readings };
+    const buckets = new Buckets();
+    for (const { meterId, slot } of polls) buckets.add(meterId, slot, false);
+    for (const { meterId, ts } of gaps) buckets.add(meterId, ts, false);
+    const rows = {
+      polls: JSON.stringify(pollsJson),
+      gaps: JSON.stringify(gapsJson),
+      buckets: buckets.json(),
+      readings,
+    };
     return this.#run(() => writeRows(this.#db, this.#sql, rows));
   }
 
   writeRollups(rollups: readonly RollupRow[]): Promise<void> {
-    const { time, ignoring } = sqlOf(this.dialect);
+    const { time, ignoring } = bulkSql(this.dialect);
     // With an exponent, so that every database reads a double and not a decimal.
     const rows = rollups.map(({ topicId, bucket, firstTs, lastTs, figures, counts }) => {
       const doubles = figures.map((figure) => figure.toExponential()).join(',');
@@ -179,8 +188,14 @@ class PrismaBulk implements Bulk {
     });
   }
 
+  writeTally(rows: readonly TallyRow[]): Promise<void> {
+    return this.#run(async () => {
+      if (rows.length > 0) await runAll(this.#db, insertTally(this.dialect, rows));
+    });
+  }
+
   remove({ topicId, meterId }: TopicIds, from: number, until: number): Promise<number> {
-    const { time, tables, ignoring } = sqlOf(this.dialect);
+    const { time, tables, marking } = bulkSql(this.dialect);
     return this.#run(async () => {
       let removed = 0;
       // A week at a time: no statement holds up a collector for long.
@@ -192,7 +207,7 @@ class PrismaBulk implements Bulk {
         }
         const where = `topic_id = ${topicId} AND bucket >= ${time(bucketOf(start))} AND bucket <= ${time(end)}`;
         await this.#db.$executeRawUnsafe(
-          `INSERT INTO stale (meter_id, bucket) SELECT ${meterId}, bucket FROM rollup WHERE ${where} ${ignoring('meter_id', 'stale.meter_id')}`,
+          `INSERT INTO stale (meter_id, bucket, readings) SELECT ${meterId}, bucket, 1 FROM rollup WHERE ${where} ${marking}`,
         );
       }
       return removed;
@@ -228,21 +243,12 @@ class PrismaBulk implements Bulk {
   }
 
   async #enter(meters: readonly MeterInfo[], ids: Map<string, TopicIds>): Promise<void> {
-    const rows = meters.map(({ name, host, port, unitId, mapName }) => ({ name, host, port, unitId, map: mapName }));
+    const rows = meters.map(columnsOf);
     await this.#db.$executeRawUnsafe(this.#sql.insertMeters, JSON.stringify(rows));
     const found = await this.#db.meter.findMany({ where: { name: { in: rows.map(({ name }) => name) } } });
     const meterIds = new Map(found.map(({ id, name }) => [name, id]));
     const topics = meters.flatMap((meter) =>
-      meter.metrics.map((metric) => ({
-        meterId: meterIds.get(meter.name) as number,
-        metric: metric.name,
-        name: topicOf(meter, metric),
-        description: metric.description,
-        unit: metric.unit,
-        dataType: metric.dataType,
-        kind: metric.kind.type,
-        counterRange: metric.kind.type === 'counter' ? metric.kind.range : null,
-      })),
+      meter.metrics.map((metric) => topicColumns(meterIds.get(meter.name) as number, meter, metric)),
     );
     await this.#db.$executeRawUnsafe(this.#sql.insertTopics, JSON.stringify(topics));
     const known = await this.#db.topic.findMany({ where: { meterId: { in: [...meterIds.values()] } } });
@@ -262,28 +268,4 @@ const bucketOf = (time: number): number => time - (((time % BUCKET_MS) + BUCKET_
 function plainName(name: string): string {
   if (!/^[a-z0-9:-]{1,64}$/.test(name)) throw new Error(`not a plain name: ${name}`);
   return name;
-}
-
-/** What differs in deleting; times are whole numbers and go into the text. */
-function sqlOf(dialect: Dialect) {
-  switch (dialect) {
-    case 'sqlite':
-      return {
-        time: (ms: number) => `${ms}`,
-        tables: ['reading_recent', 'reading_history'],
-        ignoring: () => 'ON CONFLICT DO NOTHING',
-      };
-    case 'postgresql':
-      return {
-        time: (ms: number) => `to_timestamp(${ms} / 1000.0)`,
-        tables: ['reading'],
-        ignoring: () => 'ON CONFLICT DO NOTHING',
-      };
-    case 'mysql':
-      return {
-        time: (ms: number) => `TIMESTAMPADD(MICROSECOND, ${ms} * 1000, '1970-01-01')`,
-        tables: ['reading'],
-        ignoring: (column: string, itself: string) => `ON DUPLICATE KEY UPDATE ${column} = ${itself}`,
-      };
-  }
 }

@@ -12,7 +12,7 @@ export const toOpenFailure = (error: unknown, dialect: Dialect): EmdcError =>
 /** Whether a row with the same key is there already. */
 export const isDuplicate = (error: unknown): boolean => {
   const { kind, code } = causeOf(error);
-  return kind === 'UniqueConstraintViolation' || code === '23505';
+  return kind === 'UniqueConstraintViolation' || code === '23505' || code === 'SQLITE_CONSTRAINT_PRIMARYKEY';
 };
 
 /** What a driver said: its own code, and its message. */

@@ -4,13 +4,20 @@
 import type { MeterInfo } from '../meter.js';
 import type { Backend } from './backend.js';
 import { toBatch } from './batch.js';
-import { type Dialect, type LeaseRequest, type Store, StoreFailure } from './store.js';
+import { type Dialect, type LeaseRequest, type Store, type StoreBatch, StoreFailure } from './store.js';
+
+interface Metrics {
+  readonly key: number;
+  readonly plain: MeterInfo['metrics'];
+}
 
 export class StoreFront implements Store {
   readonly dialect: Dialect;
   readonly #backend: Backend;
   readonly #keys = new WeakMap<MeterInfo, number>();
   readonly #keysByContent = new Map<string, number>();
+  readonly #metrics = new WeakMap<MeterInfo['metrics'], Metrics>();
+  readonly #metricsByContent = new Map<string, Metrics>();
   /** Meters that no write has brought to the backend yet, by key. */
   readonly #unannounced = new Map<number, MeterInfo>();
   #closed: Promise<void> | null = null;
@@ -20,9 +27,9 @@ export class StoreFront implements Store {
     this.#backend = backend;
   }
 
-  async write(batch: Parameters<Store['write']>[0]): Promise<void> {
+  async write(batch: StoreBatch): Promise<void> {
     const backend = this.#open();
-    if (batch.polls.length === 0 && batch.gaps.length === 0) return;
+    if (batch.polls.length === 0 && batch.gaps.length === 0 && !batch.parts?.length) return;
     const columns = toBatch(batch, (meter) => this.#keyOf(meter));
     const newMeters = [...this.#unannounced];
     await backend.write({ ...columns, newMeters });
@@ -61,8 +68,9 @@ export class StoreFront implements Store {
   #keyOf(meter: MeterInfo): number {
     let key = this.#keys.get(meter);
     if (key !== undefined) return key;
-    const info = plain(meter);
-    const content = JSON.stringify(info);
+    const metrics = this.#metricsOf(meter);
+    const info = { ...whereabouts(meter), metrics: metrics.plain };
+    const content = `${metrics.key} ${JSON.stringify(whereabouts(meter))}`;
     key = this.#keysByContent.get(content);
     if (key === undefined) {
       key = this.#keysByContent.size;
@@ -72,20 +80,23 @@ export class StoreFront implements Store {
     this.#keys.set(meter, key);
     return key;
   }
+
+  /**
+   * Only what the database keeps: metrics of the configuration carry more, which may not even be cloneable. Once for all
+   * meters of a map.
+   */
+  #metricsOf({ metrics }: MeterInfo): Metrics {
+    let known = this.#metrics.get(metrics);
+    if (known !== undefined) return known;
+    const plain = metrics.map(({ name, description, unit, dataType, kind }) => {
+      return { name, description, unit, dataType, kind };
+    });
+    const content = JSON.stringify(plain);
+    known = this.#metricsByContent.get(content) ?? { key: this.#metricsByContent.size, plain };
+    this.#metricsByContent.set(content, known);
+    this.#metrics.set(metrics, known);
+    return known;
+  }
 }
 
-/** Only what the database keeps: a meter of the configuration carries more, which may not even be cloneable. */
-const plain = (meter: MeterInfo): MeterInfo => ({
-  name: meter.name,
-  host: meter.host,
-  port: meter.port,
-  unitId: meter.unitId,
-  mapName: meter.mapName,
-  metrics: meter.metrics.map(({ name, description, unit, dataType, kind }) => ({
-    name,
-    description,
-    unit,
-    dataType,
-    kind,
-  })),
-});
+const whereabouts = ({ name, host, port, unitId, mapName }: MeterInfo) => ({ name, host, port, unitId, mapName });

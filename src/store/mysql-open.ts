@@ -1,6 +1,7 @@
 // Opens a MySQL or MariaDB database: pool, session settings, schema.
 
 import { readFileSync } from 'node:fs';
+import process from 'node:process';
 import { PrismaMariaDb } from '@prisma/adapter-mariadb';
 import * as mariadb from 'mariadb';
 import type { Log } from '../log.js';
@@ -19,6 +20,9 @@ const MAX_CONNECTIONS = 4;
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 30_000;
 
+/** The connector's ER_INITIAL_SQL_ERROR. */
+const INITIAL_SQL_FAILED = 45_030;
+
 /** Strict, so that a value that does not fit is an error and not another value. */
 const SESSION = [
   "SET time_zone = '+00:00'",
@@ -32,6 +36,8 @@ export async function openMysql(options: {
   readonly retention: Retention;
   readonly log: Log;
 }): Promise<PrismaBackend> {
+  process.off('unhandledRejection', passOver);
+  process.on('unhandledRejection', passOver);
   let config: mariadb.ConnectionConfig;
   try {
     config = connectionOf(options.url);
@@ -43,10 +49,21 @@ export async function openMysql(options: {
   const adapter = new PrismaMariaDb({
     ...config,
     connectionLimit: MAX_CONNECTIONS,
+    // None is made ahead of need, to be in the making when the server or this process ends.
+    minimumIdle: 1,
     acquireTimeout: CONNECT_TIMEOUT_MS + 1_000,
   });
   const db = new PrismaClient({ adapter }) as unknown as Db;
   return new PrismaBackend({ db, sql: mysqlSql, upkeep: mysqlUpkeep({ db, retention: options.retention }) });
+}
+
+/**
+ * Where a connection breaks between log-in and SESSION, the connector rejects twice, and the second time nobody can catch
+ * it: the process would end for a server that restarts.
+ */
+function passOver(reason: unknown): void {
+  if (reason instanceof mariadb.SqlError && reason.errno === INITIAL_SQL_FAILED) return;
+  throw reason;
 }
 
 /** Options of the URL go to the driver: `ssl=true`, `ssl={"rejectUnauthorized":false}`, `sslca=/path/ca.pem`, `socketPath=…`. */

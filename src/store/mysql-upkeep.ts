@@ -1,4 +1,4 @@
-// Upkeep of MySQL and MariaDB: rollups of quarters that are over, and no history that is too old.
+// Upkeep of MySQL and MariaDB: rollups and counts of quarters that are over, and no history that is too old.
 
 import type { Upkeep } from './backend.js';
 import type { Db } from './db.js';
@@ -28,4 +28,6 @@ const retentionSql: RetentionSql = {
   gaps: byTime('gap', 'ts'),
   readings: byTopic('reading', 'ts'),
   rollups: byTopic('rollup', 'bucket'),
+  tally: byTime('tally', 'hour'),
+  pruning: (before) => ["UPDATE upkeep SET value = GREATEST(value, ?) WHERE name = 'pruned_until'", before],
 };

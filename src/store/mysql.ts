@@ -22,12 +22,13 @@ WHERE g.r IS NULL
 ON DUPLICATE KEY UPDATE slots = IF(VALUES(until) > gap.until, VALUES(slots), gap.slots),
   readings = IF(VALUES(until) > gap.until, VALUES(readings), gap.readings), until = GREATEST(VALUES(until), gap.until)`;
 
-// A row of `stale` that exists is locked, not changed: whoever computes its rollups waits for this write, or this
+// A row of `stale` that exists is locked, hardly ever changed: whoever counts the quarter waits for this write, or this
 // write for him.
 const INSERT_STALE = `
-INSERT INTO stale (meter_id, bucket)
-SELECT s.m, ${TIME('s.b')} FROM JSON_TABLE(?, '$[*]' COLUMNS (m INT PATH '$.m', b BIGINT PATH '$.b')) s
-WHERE true ON DUPLICATE KEY UPDATE meter_id = stale.meter_id`;
+INSERT INTO stale (meter_id, bucket, readings)
+SELECT s.m, ${TIME('s.b')}, s.r
+FROM JSON_TABLE(?, '$[*]' COLUMNS (m INT PATH '$.m', b BIGINT PATH '$.b', r INT PATH '$.r')) s
+WHERE true ON DUPLICATE KEY UPDATE readings = GREATEST(stale.readings, VALUES(readings))`;
 
 const INSERT_READINGS = `
 INSERT INTO reading (topic_id, ts, value)
@@ -63,12 +64,8 @@ FROM meter`,
     return [
       [INSERT_POLLS, rows.polls],
       ...(rows.gaps === null ? [] : [[INSERT_GAPS, rows.gaps] as const]),
-      ...(rows.readings.values.length === 0
-        ? []
-        : ([
-            [INSERT_STALE, rows.buckets],
-            [INSERT_READINGS, readingsJson(rows.readings)],
-          ] as const)),
+      ...(rows.buckets === '[]' ? [] : [[INSERT_STALE, rows.buckets] as const]),
+      ...(rows.readings.values.length === 0 ? [] : [[INSERT_READINGS, readingsJson(rows.readings)] as const]),
     ];
   },
 };

@@ -1,4 +1,4 @@
-// Upkeep of PostgreSQL: rollups of quarters that are over, partitions made before they are needed, and dropped with the
+// Upkeep of PostgreSQL: rollups and counts of quarters that are over, partitions made before they are needed, and dropped with the
 // months that are too old.
 
 import type { Upkeep } from './backend.js';
@@ -64,4 +64,6 @@ const retentionSql: RetentionSql = {
     before,
     limit,
   ],
+  tally: byTime('tally', 'hour'),
+  pruning: (before) => ["UPDATE upkeep SET value = greatest(value, $1::bigint) WHERE name = 'pruned_until'", before],
 };

@@ -6,25 +6,27 @@ import type { Readings, Rows, Sql } from './sql.js';
 const TIME = (column: string) => `to_timestamp(${column} / 1000.0)`;
 
 // Written by the first to come; `polls` returns those that were new, and only they bring their reasons. A row of `stale`
-// that exists is locked, not changed: whoever computes its rollups waits for this write, or this write for him.
+// that exists is locked, hardly ever changed: whoever counts the quarter waits for this write, or this write for him. Of
+// gaps that begin as one, and of a poll that comes twice, PostgreSQL takes one only in the same statement.
 const WRITE = `
 WITH polls AS (
   INSERT INTO poll (slot, meter_id, read_at, duration_ms, requests, expected, stored, error)
   SELECT ${TIME('s')}, m, ${TIME('r')}, d, q, e, t, x
   FROM json_to_recordset($1::json) AS p (m int, s bigint, r bigint, d int, q int, e int, t int, x text)
-  ON CONFLICT DO NOTHING RETURNING slot, meter_id
+  ON CONFLICT DO NOTHING RETURNING slot, meter_id, read_at
 ), gaps AS (
   INSERT INTO gap (ts, meter_id, reason, until, slots, readings)
-  SELECT ${TIME('g.s')}, g.m, g.w, ${TIME('g.u')}, g.n, g.c
+  SELECT DISTINCT ON (g.s, g.m, g.w) ${TIME('g.s')}, g.m, g.w, ${TIME('g.u')}, g.n, g.c
   FROM json_to_recordset($2::json) AS g (m int, s bigint, u bigint, w text, n int, c int, r bigint)
-  LEFT JOIN polls p ON p.meter_id = g.m AND p.slot = ${TIME('g.s')}
+  LEFT JOIN polls p ON p.meter_id = g.m AND p.slot = ${TIME('g.s')} AND p.read_at = ${TIME('g.r')}
   WHERE g.r IS NULL OR p.meter_id IS NOT NULL
+  ORDER BY g.s, g.m, g.w, g.u DESC
   ON CONFLICT (ts, meter_id, reason) DO UPDATE
   SET until = excluded.until, slots = excluded.slots, readings = excluded.readings WHERE excluded.until > gap.until
 ), buckets AS (
-  INSERT INTO stale (meter_id, bucket)
-  SELECT m, ${TIME('b')} FROM json_to_recordset($3::json) AS s (m int, b bigint)
-  ON CONFLICT (meter_id, bucket) DO UPDATE SET bucket = excluded.bucket WHERE false
+  INSERT INTO stale (meter_id, bucket, readings)
+  SELECT m, ${TIME('b')}, r FROM json_to_recordset($3::json) AS s (m int, b bigint, r int)
+  ON CONFLICT (meter_id, bucket) DO UPDATE SET readings = 1 WHERE excluded.readings > stale.readings
 )
 INSERT INTO reading (topic_id, ts, value)
 SELECT topic, ${TIME('slot')}, value

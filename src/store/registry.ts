@@ -131,7 +131,8 @@ interface Entry {
   readonly newest: boolean;
 }
 
-const columnsOf = (meter: MeterInfo) => ({
+/** As insertMeters takes them. */
+export const columnsOf = (meter: MeterInfo) => ({
   name: meter.name,
   host: meter.host,
   port: meter.port,
@@ -139,7 +140,8 @@ const columnsOf = (meter: MeterInfo) => ({
   map: meter.mapName,
 });
 
-const topicColumns = (meterId: number, meter: MeterInfo, metric: MetricInfo) => ({
+/** As insertTopics takes them. */
+export const topicColumns = (meterId: number, meter: MeterInfo, metric: MetricInfo) => ({
   meterId,
   metric: metric.name,
   name: topicOf(meter, metric),

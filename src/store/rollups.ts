@@ -1,16 +1,20 @@
 // Rollups of quarters that have got readings since they were last computed: the same statements on every database.
 // The quarters' rows in `stale` are held while their rollups are made, by the very statement with which writers mark
-// them: a writer of the same quarter waits, and marks it anew; or it came first, and its readings are seen.
+// them: a writer of the same quarter waits, and marks it anew; or it came first, and its readings are seen. On the
+// servers the quarters' polls and gaps are counted in the same transaction.
 
 import { type Db, runAll, type Statement } from './db.js';
 import { BUCKET_MS } from './rows.js';
 import type { Dialect } from './store.js';
+import { countQuarters } from './tally.js';
 
 /** A meter's quarter. */
 export interface Quarter {
   readonly m: number;
   /** Its start, ms. */
   readonly b: number;
+  /** 1: readings came. 0: its rollups stay as they are; they may hold readings that have been pruned. */
+  readonly r: number;
 }
 
 /** With the number of the meter's topics, so that none is overlooked that appears meanwhile. */
@@ -19,7 +23,7 @@ interface QuarterOfTopics extends Quarter {
 }
 
 interface RollupSql {
-  /** Columns m and b of some stale quarters that began at or before the first parameter, oldest first; second: how many. */
+  /** Columns m, b and r of some stale quarters that began at or before the first parameter, oldest first; second: how many. */
   readonly pick: string;
   /** One parameter each, JSON: Quarter[]. */
   readonly hold: string;
@@ -29,51 +33,66 @@ interface RollupSql {
   readonly release: string;
 }
 
-/** Quarters in one step at first; grows and shrinks with the time that a step takes. */
+/**
+ * Quarters in one step at first, and at least; grows and shrinks with the time that a step takes. On SQLite a meter's hour
+ * becomes stale as one: its four rollups lie on the same page, which is written once or four times.
+ */
 const FIRST_STEP = 4;
 const MAX_STEP = 400;
 
 export class Rollups {
   readonly #db: Db;
+  readonly #dialect: Dialect;
   readonly #sql: RollupSql;
   #step = FIRST_STEP;
 
   constructor(db: Db, dialect: Dialect) {
     this.#db = db;
+    this.#dialect = dialect;
     this.#sql = rollupSql(dialect);
   }
 
-  /** Rolls up some quarters that began at or before `until`; true: there may be more. */
+  /** Rolls up and counts some quarters that began at or before `until`; true: there may be more. */
   async step(until: number): Promise<boolean> {
-    const rows = await this.#db.$queryRawUnsafe<{ m: number | bigint; b: number | bigint }[]>(
+    const rows = await this.#db.$queryRawUnsafe<{ [name in 'm' | 'b' | 'r']: number | bigint }[]>(
       this.#sql.pick,
       until,
       this.#step,
     );
     if (rows.length === 0) return false;
-    const quarters: Quarter[] = rows.map(({ m, b }) => ({ m: Number(m), b: Number(b) }));
+    const quarters: Quarter[] = rows.map(({ m, b, r }) => ({ m: Number(m), b: Number(b), r: Number(r) }));
     quarters.sort((x, y) => x.b - y.b || x.m - y.m);
     const started = performance.now();
-    const { keys, inserts } = await this.#inserts(quarters);
-    await runAll(this.#db, [[this.#sql.hold, keys], [this.#sql.remove, keys], ...inserts, [this.#sql.release, keys]]);
+    const { keys, rollups } = await this.#rollups(quarters);
+    const counts = this.#dialect === 'sqlite' ? [] : countQuarters(this.#dialect, quarters);
+    await runAll(this.#db, [[this.#sql.hold, keys], ...rollups, ...counts, [this.#sql.release, keys]]);
     const full = rows.length === this.#step;
-    this.#step = nextStep(this.#step, performance.now() - started, MAX_STEP);
+    this.#step = Math.max(FIRST_STEP, nextStep(this.#step, performance.now() - started, MAX_STEP));
     return full;
   }
 
-  async #inserts(quarters: readonly Quarter[]): Promise<{ keys: string; inserts: Statement[] }> {
-    const { insert } = this.#sql;
+  async #rollups(quarters: readonly Quarter[]): Promise<{ keys: string; rollups: Statement[] }> {
+    const { remove, insert } = this.#sql;
     if (typeof insert === 'string') {
       const keys = JSON.stringify(quarters);
-      return { keys, inserts: [[insert, keys]] };
+      return {
+        keys,
+        rollups: [
+          [remove, keys],
+          [insert, keys],
+        ],
+      };
     }
     const topics = await this.#topicsOf(new Set(quarters.map(({ m }) => m)));
     const counted = quarters.map((quarter): QuarterOfTopics => ({ ...quarter, n: topics.get(quarter.m)?.length ?? 0 }));
-    const inserts = quarters.flatMap(({ m, b }): Statement[] => {
+    const keys = JSON.stringify(counted);
+    const read = counted.filter(({ r }) => r === 1);
+    if (read.length === 0) return { keys, rollups: [] };
+    const inserts = read.flatMap(({ m, b }): Statement[] => {
       const ids = topics.get(m) ?? [];
       return ids.length === 0 ? [] : [[insert(ids, b)]];
     });
-    return { keys: JSON.stringify(counted), inserts };
+    return { keys, rollups: [[remove, JSON.stringify(read)], ...inserts] };
   }
 
   async #topicsOf(meterIds: ReadonlySet<number>): Promise<Map<number, number[]>> {
@@ -146,7 +165,7 @@ function rollupSql(dialect: Dialect): RollupSql {
       const quarters = `(SELECT value->>'m' AS m, value->>'b' AS b FROM json_each(?))`;
       return {
         // Only what lies in history, in order of topic: the newest hour would have to be read whole for every meter.
-        pick: `SELECT meter_id AS m, bucket + 0 AS b FROM stale
+        pick: `SELECT meter_id AS m, bucket + 0 AS b, 1 AS r FROM stale
 WHERE bucket <= ?1 AND bucket < (SELECT value FROM upkeep WHERE name = 'moved_until') ORDER BY meter_id, bucket LIMIT ?2`,
         hold: `INSERT INTO stale (meter_id, bucket) SELECT m, b FROM ${quarters} WHERE true ON CONFLICT DO NOTHING`,
         remove: `DELETE FROM rollup WHERE (topic_id, bucket) IN (
@@ -161,32 +180,32 @@ WHERE bucket <= ?1 AND bucket < (SELECT value FROM upkeep WHERE name = 'moved_un
     }
     case 'postgresql': {
       const quarters =
-        '(SELECT m, n, to_timestamp(b / 1000.0) AS b FROM json_to_recordset($1::json) AS q (m int, b bigint, n int))';
+        '(SELECT m, n, r, to_timestamp(b / 1000.0) AS b FROM json_to_recordset($1::json) AS q (m int, b bigint, n int, r int))';
       return {
-        pick: `SELECT meter_id AS m, (extract(epoch FROM bucket) * 1000)::bigint AS b FROM stale
+        pick: `SELECT meter_id AS m, (extract(epoch FROM bucket) * 1000)::bigint AS b, readings AS r FROM stale
 WHERE bucket <= to_timestamp($1::float8 / 1000) ORDER BY bucket, meter_id LIMIT $2::int`,
-        hold: `INSERT INTO stale (meter_id, bucket) SELECT m, b FROM ${quarters} q
+        hold: `INSERT INTO stale (meter_id, bucket, readings) SELECT m, b, r FROM ${quarters} q
 ON CONFLICT (meter_id, bucket) DO UPDATE SET bucket = excluded.bucket WHERE false`,
         remove: `DELETE FROM rollup USING ${quarters} q, topic t
 WHERE t.meter_id = q.m AND rollup.topic_id = t.id AND rollup.bucket = q.b`,
         insert: insertQuarter('JOIN', (ms) => `to_timestamp(${ms / 1_000})`),
         release: `DELETE FROM stale USING ${quarters} q WHERE stale.meter_id = q.m AND stale.bucket = q.b
-AND q.n = (SELECT count(*) FROM topic t WHERE t.meter_id = q.m)`,
+AND (stale.readings = 0 OR q.r = 1 AND q.n = (SELECT count(*) FROM topic t WHERE t.meter_id = q.m))`,
       };
     }
     case 'mysql': {
-      const quarters = `(SELECT m, n, TIMESTAMPADD(MICROSECOND, b * 1000, '1970-01-01') AS b
-  FROM JSON_TABLE(?, '$[*]' COLUMNS (m INT PATH '$.m', b BIGINT PATH '$.b', n INT PATH '$.n')) j)`;
+      const quarters = `(SELECT m, n, r, TIMESTAMPADD(MICROSECOND, b * 1000, '1970-01-01') AS b
+  FROM JSON_TABLE(?, '$[*]' COLUMNS (m INT PATH '$.m', b BIGINT PATH '$.b', n INT PATH '$.n', r INT PATH '$.r')) j)`;
       return {
-        pick: `SELECT meter_id AS m, CAST(ROUND(UNIX_TIMESTAMP(bucket) * 1000) AS SIGNED) AS b FROM stale
+        pick: `SELECT meter_id AS m, CAST(ROUND(UNIX_TIMESTAMP(bucket) * 1000) AS SIGNED) AS b, readings AS r FROM stale
 WHERE bucket <= TIMESTAMPADD(MICROSECOND, ? * 1000, '1970-01-01') ORDER BY bucket, meter_id LIMIT ?`,
-        hold: `INSERT INTO stale (meter_id, bucket) SELECT q.m, q.b FROM ${quarters} q
+        hold: `INSERT INTO stale (meter_id, bucket, readings) SELECT q.m, q.b, q.r FROM ${quarters} q
 WHERE true ON DUPLICATE KEY UPDATE meter_id = stale.meter_id`,
         remove: `DELETE rollup FROM ${quarters} q JOIN topic t ON t.meter_id = q.m
 JOIN rollup ON rollup.topic_id = t.id AND rollup.bucket = q.b`,
         insert: insertQuarter('STRAIGHT_JOIN', (ms) => `TIMESTAMPADD(MICROSECOND, ${ms * 1_000}, '1970-01-01')`),
         release: `DELETE stale FROM ${quarters} q JOIN stale ON stale.meter_id = q.m AND stale.bucket = q.b
-WHERE q.n = (SELECT count(*) FROM topic t WHERE t.meter_id = q.m)`,
+WHERE stale.readings = 0 OR q.r = 1 AND q.n = (SELECT count(*) FROM topic t WHERE t.meter_id = q.m)`,
       };
     }
   }

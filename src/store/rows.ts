@@ -41,10 +41,14 @@ const at = (batch: Batch, poll: number, column: number): number => batch.polls[p
 
 function pollsJson(batch: Batch, order: readonly Position[], idsOf: (meterKey: number) => MeterIds): string {
   const errors = new Map(batch.errors);
-  const rows = order.map(({ poll }) => {
+  const rows: string[] = [];
+  for (const { poll } of order) {
+    if (at(batch, poll, 7) === 0) continue;
     const error = errors.get(poll);
-    return `{"m":${idsOf(at(batch, poll, 0)).meterId},"s":${at(batch, poll, 1)},"r":${at(batch, poll, 2)},"d":${at(batch, poll, 3)},"q":${at(batch, poll, 4)},"e":${at(batch, poll, 5)},"t":${at(batch, poll, 6)},"x":${error === undefined ? 'null' : JSON.stringify(error)}}`;
-  });
+    rows.push(
+      `{"m":${idsOf(at(batch, poll, 0)).meterId},"s":${at(batch, poll, 1)},"r":${at(batch, poll, 2)},"d":${at(batch, poll, 3)},"q":${at(batch, poll, 4)},"e":${at(batch, poll, 5)},"t":${at(batch, poll, 6)},"x":${error === undefined ? 'null' : JSON.stringify(error)}}`,
+    );
+  }
   return `[${rows.join(',')}]`;
 }
 
@@ -63,13 +67,38 @@ function gapsJson(batch: Batch, idsOf: (meterKey: number) => MeterIds): string |
 }
 
 function bucketsJson(batch: Batch, order: readonly Position[], idsOf: (meterKey: number) => MeterIds): string {
-  const rows = new Set<string>();
+  const buckets = new Buckets();
   for (const { poll } of order) {
-    if (at(batch, poll, 6) === 0) continue;
-    const slot = at(batch, poll, 1);
-    rows.add(`{"m":${idsOf(at(batch, poll, 0)).meterId},"b":${slot - (slot % BUCKET_MS)}}`);
+    buckets.add(idsOf(at(batch, poll, 0)).meterId, at(batch, poll, 1), at(batch, poll, 6) > 0);
   }
-  return `[${[...rows].join(',')}]`;
+  for (const gap of batch.gaps) buckets.add(idsOf(gap.meterKey).meterId, gap.ts, false);
+  return buckets.json();
+}
+
+/** Quarters that something is written into: see Rows.buckets. */
+export class Buckets {
+  readonly #meters = new Map<number, Map<number, boolean>>();
+
+  add(meterId: number, time: number, readings: boolean): void {
+    const bucket = time - (((time % BUCKET_MS) + BUCKET_MS) % BUCKET_MS);
+    let meters = this.#meters.get(bucket);
+    if (meters === undefined) {
+      meters = new Map();
+      this.#meters.set(bucket, meters);
+    }
+    meters.set(meterId, readings || meters.get(meterId) === true);
+  }
+
+  /** In one order for every writer, as the rows themselves are. */
+  json(): string {
+    const rows: string[] = [];
+    for (const [b, meters] of [...this.#meters].sort((x, y) => x[0] - y[0])) {
+      for (const [m, readings] of [...meters].sort((x, y) => x[0] - y[0])) {
+        rows.push(`{"m":${m},"b":${b},"r":${readings ? 1 : 0}}`);
+      }
+    }
+    return `[${rows.join(',')}]`;
+  }
 }
 
 function readingsOf(batch: Batch, order: readonly Position[], idsOf: (meterKey: number) => MeterIds): Readings {

@@ -9,7 +9,7 @@ export interface Rows {
   readonly polls: string;
   /** JSON: [{m, s: from, u: until, w: reason, n: slots, c: readings, r: read at of its poll or null}]; null: none */
   readonly gaps: string | null;
-  /** JSON: [{m: meter id, b: start of a quarter of an hour}], each once, for polls with readings. */
+  /** JSON: [{m: meter id, b: start of a quarter of an hour, r: 1 where readings came, else 0}], each quarter once. */
   readonly buckets: string;
   readonly readings: Readings;
 }
@@ -31,7 +31,7 @@ export interface Sql {
   readonly lastSlots: string;
   /** What has to be there before the rows can be written, outside their transaction. */
   prepare(db: Db, readings: Readings): Promise<void>;
-  /** May fail where readings are on record already, if there is `writeAgain`. */
+  /** May fail with a duplicate, if there is `writeAgain`: readings are on record already, or late. */
   write(rows: Rows): Statement[];
   readonly writeAgain?: (rows: Rows) => Statement[];
 }

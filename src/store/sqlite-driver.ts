@@ -16,6 +16,7 @@ import {
   type Transaction,
 } from '@prisma/driver-adapter-utils';
 import Database from 'libsql';
+import { READINGS, runReadings } from './sqlite-rows.js';
 
 /** What libSQL really has; its type declarations are better-sqlite3's and promise more. */
 export interface SqliteConnection {
@@ -66,7 +67,15 @@ function adapter(connection: SqliteConnection, sync: () => void): SqlDriverAdapt
   const queryable: SqlQueryable = {
     ...identity,
     queryRaw: async (query) => translated(() => resultOf(prepare(query.sql), argumentsOf(query))),
-    executeRaw: async (query) => translated(() => prepare(query.sql).run(argumentsOf(query)).changes),
+    executeRaw: async (query) =>
+      translated(() => {
+        if (!query.sql.includes(READINGS)) return prepare(query.sql).run(argumentsOf(query)).changes;
+        let changes = 0;
+        runReadings(query.sql, argumentsOf(query)[0] as Uint8Array, (sql, parameters) => {
+          changes += prepare(sql).run(parameters).changes;
+        });
+        return changes;
+      }),
   };
 
   return {
@@ -169,6 +178,8 @@ function argument(value: unknown, type: ArgType | undefined): unknown {
     case 'float':
     case 'decimal':
       return Number(value);
+    case 'bytes':
+      return Buffer.from(value, 'base64');
     case 'datetime':
       return BigInt(new Date(value).getTime());
     default:

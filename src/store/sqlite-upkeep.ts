@@ -1,11 +1,12 @@
 // Upkeep of the embedded database: moves the readings of an hour that is over from the order of time into the order of
-// topics, has its rollups made, and forgets what is too old. Each step is one short transaction that leaves the database
+// topics, has its rollups made and its polls counted, and forgets what is too old. Each step is one short transaction that leaves the database
 // right; a process killed between two of them goes on where it was.
 
 import type { Upkeep } from './backend.js';
 import { type Db, runAll } from './db.js';
 import { nextStep, Rollups } from './rollups.js';
 import { BUCKET_MS } from './rows.js';
+import { SqliteTally } from './sqlite-tally.js';
 import { GRACE_MS, Pruner, type Retention, type RetentionSql } from './upkeep.js';
 
 const HOUR_MS = 3_600_000;
@@ -20,9 +21,14 @@ const MAX_COPIED = 1_000;
 export function sqliteUpkeep(options: { readonly db: Db; readonly retention: Retention }): Upkeep {
   const mover = new Mover(options.db);
   const rollups = new Rollups(options.db, 'sqlite');
+  const tally = new SqliteTally(options.db);
   const pruner = new Pruner({ ...options, sql: retentionSql });
   return async (now) =>
-    (await mover.clear()) || (await mover.move(now)) || (await rollups.step(now)) || (await pruner.step(now));
+    (await mover.clear()) ||
+    (await mover.move(now)) ||
+    (await rollups.step(now)) ||
+    (await tally.step(now)) ||
+    (await pruner.step(now));
 }
 
 const SET = 'UPDATE upkeep SET value = ? WHERE name = ?';
@@ -39,6 +45,18 @@ SELECT r.topic_id, r.ts, r.value FROM slot CROSS JOIN reading_recent r
 WHERE r.ts = slot.ts AND r.ts < ?2 AND r.topic_id > ?3 AND r.topic_id <= ?4 ORDER BY r.topic_id, r.ts
 ON CONFLICT DO NOTHING`;
 
+/** Rows that are still needed, beside those that have been moved: with more, the moved ones are deleted one by one. */
+const MAX_KEPT = 150_000;
+
+// A row that is deleted has its page written, even one that is given up with its last row: as many bytes as the hour has
+// once more. A table that is emptied gives up its pages unwritten, so the few rows that are needed step aside meanwhile.
+const CLEAR_ALL = [
+  'INSERT INTO temp.reading_kept SELECT ts, topic_id, value FROM reading_recent WHERE ts >= ?',
+  'DELETE FROM reading_recent',
+  'INSERT INTO reading_recent (ts, topic_id, value) SELECT ts, topic_id, value FROM temp.reading_kept',
+  'DELETE FROM temp.reading_kept',
+] as const;
+
 class Mover {
   readonly #db: Db;
   #cleared = FIRST_CLEARED;
@@ -50,6 +68,23 @@ class Mover {
 
   /** Deletes what has been moved. */
   async clear(): Promise<boolean> {
+    const { movedUntil } = await this.#state();
+    const [found] = await this.#db.$queryRawUnsafe<{ moved: bigint; kept: bigint }[]>(
+      `SELECT EXISTS (SELECT 1 FROM reading_recent WHERE ts < ?1) AS moved,
+  (SELECT count(*) FROM (SELECT 1 FROM reading_recent WHERE ts >= ?1 LIMIT ${MAX_KEPT + 1})) AS kept`,
+      movedUntil,
+    );
+    if (!found || Number(found.moved) === 0) return false;
+    if (Number(found.kept) > MAX_KEPT) return this.#clearSome();
+    await this.#db.$executeRawUnsafe(
+      'CREATE TEMP TABLE IF NOT EXISTS reading_kept (ts INTEGER, topic_id INTEGER, value REAL)',
+    );
+    const [keep, ...others] = CLEAR_ALL;
+    await runAll(this.#db, [[keep, movedUntil], ...others.map((sql) => [sql] as const)]);
+    return true;
+  }
+
+  async #clearSome(): Promise<boolean> {
     const started = performance.now();
     const count = await this.#db.$executeRawUnsafe(
       `DELETE FROM reading_recent WHERE ts < (SELECT value FROM upkeep WHERE name = 'moved_until')
@@ -152,4 +187,6 @@ const retentionSql: RetentionSql = {
   gaps: byTime('gap', 'ts', 'ts, meter_id, reason'),
   readings: byTopic('reading_history', 'ts'),
   rollups: byTopic('rollup', 'bucket'),
+  tally: byTime('tally', 'hour', 'hour, meter_id, bucket, reason'),
+  pruning: null,
 };

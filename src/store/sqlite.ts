@@ -1,6 +1,8 @@
 // SQL of the embedded database. Its times are integers, milliseconds since 1970 UTC.
 
+import type { Statement } from './db.js';
 import type { Readings, Rows, Sql } from './sql.js';
+import { packReadings, READINGS } from './sqlite-rows.js';
 
 const INSERT_POLLS = `
 INSERT INTO poll (slot, meter_id, read_at, duration_ms, requests, expected, stored, error)
@@ -16,7 +18,13 @@ WHERE value->>'r' IS NULL
 ON CONFLICT DO UPDATE SET until = excluded.until, slots = excluded.slots, readings = excluded.readings
 WHERE excluded.until > gap.until`;
 
-// The second parameter, the oldest slot, spares batches that are not late the reading of the first one.
+// Nearly all that is written is newer than what has gone into history, and then this is all there is to do. What is not
+// meets the row that is there already, and is written again in the longer way.
+const REFUSE_LATE = `
+INSERT INTO upkeep (name, value) SELECT name, value FROM upkeep WHERE name = 'moving_until' AND value > ?`;
+
+const INSERT_READINGS = `INSERT INTO reading_recent (ts, topic_id, value) ${READINGS} ON CONFLICT DO NOTHING`;
+
 const INSERT_RECENT = `
 INSERT INTO reading_recent (ts, topic_id, value)
 SELECT slot.key, topic.key, topic.value FROM json_each(?) slot, json_each(slot.value) topic
@@ -25,13 +33,11 @@ WHERE CAST(slot.key AS INTEGER) >= (SELECT value FROM upkeep WHERE name = 'moved
 const INSERT_HISTORY = `
 INSERT INTO reading_history (ts, topic_id, value)
 SELECT slot.key, topic.key, topic.value FROM json_each(?) slot, json_each(slot.value) topic
-WHERE ? < (SELECT value FROM upkeep WHERE name = 'moving_until')
-  AND CAST(slot.key AS INTEGER) < (SELECT value FROM upkeep WHERE name = 'moving_until') ON CONFLICT DO NOTHING`;
+WHERE CAST(slot.key AS INTEGER) < (SELECT value FROM upkeep WHERE name = 'moving_until') ON CONFLICT DO NOTHING`;
 
 const INSERT_STALE = `
 INSERT INTO stale (meter_id, bucket) SELECT value->>'m', value->>'b' FROM json_each(?)
-WHERE ? < (SELECT value FROM upkeep WHERE name = 'moving_until')
-  AND value->>'b' < (SELECT value FROM upkeep WHERE name = 'moving_until') ON CONFLICT DO NOTHING`;
+WHERE value->>'r' = 1 AND value->>'b' < (SELECT value FROM upkeep WHERE name = 'moving_until') ON CONFLICT DO NOTHING`;
 
 const SEARCHED_FROM = "(SELECT value - 3600000 FROM upkeep WHERE name = 'moved_until')";
 
@@ -59,21 +65,22 @@ FROM meter`,
   prepare: async () => {},
 
   write(rows: Rows) {
+    const { readings } = rows;
+    const oldest = readings.slots[0];
+    if (oldest === undefined) return pollsAndGaps(rows);
+    return [[REFUSE_LATE, oldest], ...pollsAndGaps(rows), [INSERT_READINGS, packReadings(readings)]];
+  },
+
+  writeAgain(rows: Rows) {
     const readings = readingsJson(rows.readings);
-    const oldest = rows.readings.slots[0];
-    return [
-      [INSERT_POLLS, rows.polls],
-      ...(rows.gaps === null ? [] : [[INSERT_GAPS, rows.gaps] as const]),
-      ...(oldest === undefined
-        ? []
-        : ([
-            [INSERT_RECENT, readings],
-            [INSERT_HISTORY, readings, oldest],
-            [INSERT_STALE, rows.buckets, oldest],
-          ] as const)),
-    ];
+    return [...pollsAndGaps(rows), [INSERT_RECENT, readings], [INSERT_HISTORY, readings], [INSERT_STALE, rows.buckets]];
   },
 };
+
+const pollsAndGaps = ({ polls, gaps }: Rows): Statement[] => [
+  [INSERT_POLLS, polls],
+  ...(gaps === null ? [] : [[INSERT_GAPS, gaps] as const]),
+];
 
 /** `{"slot":{"topic id":value,…},…}`: read in one pass, where an array per reading would be read once per column. */
 function readingsJson({ topicIds, slots, values }: Readings): string {

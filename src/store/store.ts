@@ -13,7 +13,7 @@ export interface Store {
    * topics that are new appear by themselves. Writing the same (topic, time) or (meter, slot) again changes nothing.
    * Rejects with a StoreFailure only.
    */
-  write(batch: { readonly polls: readonly Poll[]; readonly gaps: readonly Gap[] }): Promise<void>;
+  write(batch: StoreBatch): Promise<void>;
   /** The newest slot on record for each meter name, ms UTC: where a restarted collector sees how long it was down. */
   lastSlots(): Promise<ReadonlyMap<string, number>>;
   /** Resolves when the database answers. */
@@ -26,6 +26,13 @@ export interface Store {
    */
   lease?(request: LeaseRequest): Promise<string | null>;
   close(): Promise<void>;
+}
+
+export interface StoreBatch {
+  readonly polls: readonly Poll[];
+  readonly gaps: readonly Gap[];
+  /** Of these only the readings: the poll itself is written when it is known what the database takes of it. */
+  readonly parts?: readonly Poll[];
 }
 
 export interface LeaseRequest {

@@ -23,6 +23,9 @@ export interface RetentionSql {
   /** Of these topics only; null: readings go otherwise. */
   readonly readings: ((topicIds: readonly number[], before: number, limit: number) => Statement) | null;
   rollups(topicIds: readonly number[], before: number, limit: number): Statement;
+  tally(before: number, limit: number): Statement;
+  /** Notes that polls and gaps older than `before` may go from now on; null: nobody asks. */
+  readonly pruning: ((before: number) => Statement) | null;
 }
 
 const MAX_TOPICS = 500;
@@ -39,11 +42,17 @@ export class Pruner {
     const { readingsMs, rollupsMs } = retention;
     const tasks: Task[] = [];
     if (readingsMs !== null) {
+      const { pruning } = sql;
+      if (pruning !== null) tasks.push(task(readingsMs, (_, before) => pruning(before), false));
       tasks.push(task(readingsMs, (_, before, limit) => sql.polls(before, limit), false));
       tasks.push(task(readingsMs, (_, before, limit) => sql.gaps(before, limit), false));
       if (sql.readings !== null) tasks.push(task(readingsMs, sql.readings, true));
     }
     if (rollupsMs !== null) tasks.push(task(rollupsMs, sql.rollups, true));
+    if (readingsMs !== null && rollupsMs !== null) {
+      const keptMs = Math.max(readingsMs, rollupsMs);
+      tasks.push(task(keptMs, (_, before, limit) => sql.tally(before, limit), false));
+    }
     this.#db = db;
     this.#tasks = tasks;
   }

@@ -17,17 +17,30 @@ export async function startChild<Ask, Answer>(
   setup: Ask,
 ): Promise<Child<Ask, Answer> & { readonly first: Answer }> {
   const path = fileURLToPath(new URL(`./${file}.js`, import.meta.url));
-  const child = fork(path, [], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], serialization: 'advanced' });
+  const child = fork(path, [], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    serialization: 'advanced',
+    // As the service and the container set it.
+    env: { ...process.env, MALLOC_ARENA_MAX: '1' },
+  });
   const ask = async (question: Ask): Promise<Answer> => {
-    const answered = once(child, 'message') as Promise<[{ answer: Answer } | { error: string }]>;
-    const died = once(child, 'exit').then(([code]) => {
+    const over = new AbortController();
+    const { signal } = over;
+    const answered = once(child, 'message', { signal }) as Promise<[{ answer: Answer } | { error: string }]>;
+    const died = once(child, 'exit', { signal }).then(([code]) => {
       throw new Error(`${file} ended with ${code}`);
     });
+    // One of them is given up.
+    answered.catch(() => {});
     died.catch(() => {});
     child.send(question as never);
-    const [reply] = await Promise.race([answered, died]);
-    if ('error' in reply) throw new Error(`${file}: ${reply.error}`);
-    return reply.answer;
+    try {
+      const [reply] = await Promise.race([answered, died]);
+      if ('error' in reply) throw new Error(`${file}: ${reply.error}`);
+      return reply.answer;
+    } finally {
+      over.abort();
+    }
   };
   const first = await ask(setup);
   return {

@@ -1,5 +1,6 @@
 // The collector under measurement: the real daemon, with the real recorder and store, in a process of its own.
 
+import '../../src/memory.js';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -32,7 +33,14 @@ export interface CollectorAnswer {
   readonly rssBytes: readonly number[];
   /** Longest block of the event loop in each second, ms; empty where it was not looked at. */
   readonly blockedMs: readonly number[];
+  /** Polls by how many whole milliseconds after its slot the first request went out; the last one: or more. */
+  readonly lateMs: Uint32Array;
+  /** Slots seen, ms UTC. */
+  readonly firstSlot: number;
+  readonly lastSlot: number;
 }
+
+const LATEST_MS = 5000;
 
 let daemon: Daemon | null = null;
 /**
@@ -43,6 +51,9 @@ const LOOK_MS = 10;
 
 /** When the newest poll came in. */
 let lastPolled = 0;
+let lateMs = new Uint32Array(LATEST_MS + 1);
+let firstSlot = Number.POSITIVE_INFINITY;
+let lastSlot = 0;
 
 const totals = () => {
   const meters = daemon?.service.status().meters ?? [];
@@ -78,10 +89,16 @@ serveParent<CollectorQuestion, CollectorAnswer>(
       latest.update = (poll) => {
         update(poll);
         lastPolled = performance.now();
+        const late = Math.min(Math.max(0, poll.readAt - poll.slot), LATEST_MS);
+        lateMs[late] = (lateMs[late] ?? 0) + 1;
+        firstSlot = Math.min(firstSlot, poll.slot);
+        lastSlot = Math.max(lastSlot, poll.slot);
       };
     }
     const running = daemon as Daemon;
     const before = totals();
+    lateMs = new Uint32Array(LATEST_MS + 1);
+    firstSlot = Number.POSITIVE_INFINITY;
     const cpu = process.cpuUsage();
     const durationsMs: number[] = [];
     const rssBytes: number[] = [];
@@ -116,6 +133,9 @@ serveParent<CollectorQuestion, CollectorAnswer>(
       cpuMs: (user + system) / 1000,
       rssBytes,
       blockedMs,
+      lateMs,
+      firstSlot,
+      lastSlot,
     };
   },
   async () => {

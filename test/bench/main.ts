@@ -1,6 +1,8 @@
 // `npm run bench`: measures EMDC against the limits of this very machine, in one run: a bare socket, the database's own
-// driver. Prints a table and writes it as JSON. `--only cycle,load,store,disk,parts,peers`; `--long` for ten minutes at
-// 1,000 meters; `--keep` for the README's figures (then `npm run docs`); `--database URL` for the load. PostgreSQL and MariaDB by EMDC_TEST_POSTGRES_URL and EMDC_TEST_MYSQL_URL.
+// driver. Prints a table and writes it as JSON. `--only cycle,load,store,disk,parts,peers`; `--long` for ten minutes of
+// 1,000 meters, and nothing else; `--database URL` for the load; `--keep` for the README's figures, where groups that were
+// measured replace those of their name (then `npm run docs`). PostgreSQL and MariaDB by EMDC_TEST_POSTGRES_URL and
+// EMDC_TEST_MYSQL_URL.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -27,7 +29,8 @@ export interface Context {
   readonly mysqlUrl: string | null;
   /** For the load; null: SQLite. */
   readonly databaseUrl: string | null;
-  readonly longSeconds: number;
+  /** Only 1,000 meters, and for so long; null: all sizes, briefly. */
+  readonly longSeconds: number | null;
 }
 
 const PARTS: Readonly<Record<string, readonly ((context: Context) => Promise<Figure[]>)[]>> = {
@@ -63,10 +66,10 @@ const context: Context = {
   postgresUrl: process.env['EMDC_TEST_POSTGRES_URL'] ?? null,
   mysqlUrl: process.env['EMDC_TEST_MYSQL_URL'] ?? null,
   databaseUrl: options.database ?? null,
-  longSeconds: options.long ? 600 : 30,
+  longSeconds: options.long ? 600 : null,
 };
 
-const wanted = options.only?.split(',') ?? Object.keys(PARTS);
+const wanted = options.only?.split(',') ?? (options.long ? ['load'] : Object.keys(PARTS));
 const unknown = wanted.filter((part) => !(part in PARTS));
 if (unknown.length > 0) {
   process.stderr.write(`no such part: ${unknown.join(', ')}; there are ${Object.keys(PARTS).join(', ')}\n`);
@@ -97,10 +100,19 @@ const report = {
   figures: figures.map((figure) => ({ ...figure, judged: judged(figure), verdict: verdict(figure) })),
 };
 const file = join(packageRoot, options.keep ? 'test/bench/results.json' : options.json);
+if (options.keep) report.figures.unshift(...keptFigures(file, report.figures));
 mkdirSync(join(file, '..'), { recursive: true });
 writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
 process.stdout.write(`${tableOf(figures)}\n\n${machine}; ${report.seconds} s; written to ${file}\n`);
 process.exit();
+
+/** What an earlier run left in the file, but for groups that have been measured again. */
+function keptFigures(path: string, measured: readonly Figure[]): typeof report.figures {
+  if (!statSync(path, { throwIfNoEntry: false })) return [];
+  const groups = new Set(measured.map(({ group }) => group));
+  const { figures } = JSON.parse(readFileSync(path, 'utf8')) as typeof report;
+  return figures.filter(({ group }) => !groups.has(group));
+}
 
 /** `vda` for a folder on /dev/vda1; null where that cannot be told. */
 function blockDeviceOf(folder: string): string | null {

@@ -20,6 +20,8 @@ class Site {
   readonly log = new RecordingLog();
   readonly polls: { readonly poll: Poll; readonly at: number }[] = [];
   readonly gaps: Gap[] = [];
+  /** What reached the recorder, in order: the meters and slots of each record. */
+  readonly records: string[] = [];
   readonly asked: { readonly meter: string; readonly at: number }[] = [];
   readonly behaviour = new Map<string, Behaviour>();
   readonly cycles: Cycles;
@@ -101,6 +103,8 @@ class Site {
   }
 
   async #record({ polls, gaps }: Batch): Promise<Fate> {
+    const spans = gaps.map(({ meter, from }) => `${meter.name} gap from ${from}`);
+    this.records.push([...polls.map(({ meter, slot }) => `${meter.name} ${slot}`), ...spans].join(', '));
     await this.clock.sleep(this.recordMs);
     for (const poll of polls) this.polls.push({ poll, at: this.clock.now() });
     this.gaps.push(...gaps);
@@ -306,6 +310,52 @@ test('by hand, during a scheduled poll: one poll serves both', async () => {
   await site.clock.runTo(site.slot + 1000);
   assert.equal(await read, null);
   assert.equal(site.asked.length, 1);
+});
+
+test('by hand, after a meter had its turn in a slot that others still hold up: its poll there is recorded first', async () => {
+  const site = new Site(units(2, { schedule: every(10) }).map((unit, i) => ({ ...unit, host: `10.0.0.${i}` })));
+  const { slot } = site;
+  site.behaviour.set('unit2', 'silent');
+  await site.clock.runTo(slot);
+  site.cycles.run({ schedule: every(10), slot, next: slot + 10_000 });
+  await site.clock.runTo(slot + 100);
+  assert.deepEqual(site.records, [], 'it waits for the other');
+  const read = site.cycles.readNow('unit1', new AbortController().signal);
+  await site.clock.runTo(slot + 200);
+  assert.equal(await read, null);
+  assert.deepEqual(site.records, [`unit1 ${slot}`, `unit1 ${slot + 100}`]);
+  await site.clock.runTo(slot + 9999);
+  assert.deepEqual(site.records.slice(2), [`unit2 ${slot}`]);
+});
+
+test('cycles that share no meter do not hurry each other: each is recorded in as few pieces as alone', async () => {
+  const [quick, slow, silent] = units(3).map((unit, i) => ({
+    ...unit,
+    host: `10.0.0.${i}`,
+    schedule: every(i ? 10 : 1),
+  }));
+  const site = new Site([quick, slow, silent] as Meter[]);
+  const { slot } = site;
+  site.behaviour.set('unit3', 'silent');
+  await site.clock.runTo(slot);
+  site.cycles.run({ schedule: every(10), slot, next: slot + 10_000 });
+  site.cycles.run({ schedule: every(1), slot, next: slot + 1000 });
+  await site.clock.runTo(slot + 9999);
+  assert.deepEqual(site.records, [`unit1 ${slot}`, `unit2 ${slot}`, `unit3 ${slot}`]);
+  assert.equal(site.polls[1]?.at, slot + 1000);
+});
+
+test('slots that were missed after a poll that still waits for others: the poll is recorded first', async () => {
+  const site = new Site(units(2, { schedule: every(10) }).map((unit, i) => ({ ...unit, host: `10.0.0.${i}` })));
+  const { slot } = site;
+  site.behaviour.set('unit2', 'silent');
+  await site.clock.runTo(slot);
+  site.cycles.run({ schedule: every(10), slot, next: slot + 10_000 });
+  await site.clock.runTo(slot + 100);
+  site.cycles.missed(every(10), { from: slot + 10_000, until: slot + 30_000, slots: 2 });
+  const [first, second] = site.records;
+  assert.deepEqual([first, second?.startsWith('unit1 gap')], [`unit1 ${slot}`, true]);
+  await site.clock.runTo(slot + 30_000);
 });
 
 test('by hand, a meter that is offline is asked at once', async () => {

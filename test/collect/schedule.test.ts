@@ -184,3 +184,20 @@ test('going over to other schedules: those that stay keep their beat, those that
   await rig.pass(10);
   assert.deepEqual(rig.take(), []);
 });
+
+test('a slot whose time has come is still upcoming until it is run', async (t) => {
+  const rig = new Rig(t, '2026-03-01T10:00:03Z');
+  const schedule = every(10);
+  const upcoming = () => new Date(rig.scheduler.upcoming(schedule) ?? 0).toISOString().slice(11, 19);
+  assert.equal(rig.scheduler.upcoming(schedule), null);
+  rig.scheduler.start([schedule]);
+  assert.equal(upcoming(), '10:00:10');
+  await rig.pass(6);
+  // The process is busy: no timer has run yet.
+  rig.wall += 2000;
+  assert.equal(upcoming(), '10:00:10');
+  rig.wall -= 2000;
+  await rig.pass(2);
+  assert.deepEqual(rig.take(), ['10:00:10']);
+  assert.equal(upcoming(), '10:00:20');
+});

@@ -144,8 +144,9 @@ const views: Record<string, readonly string[]> = {
   coverage: [
     ...['time', 'meter', 'expected', 'stored', 'missing', 'timeout', 'unreachable', 'disconnected', 'bad_answer'],
     ...['exception', 'not_available', 'invalid_value', 'offline', 'refused_before', 'deadline', 'shutdown'],
-    ...['missed', 'down'],
+    ...['missed', 'down', 'rejected'],
   ],
+  coverage_quarter: ['meter_id', 'hour', 'bucket', 'reason', 'expected', 'stored', 'readings', 'slots'],
   energy: ['time', 'period', 'meter', 'metric', 'topic', 'unit', 'consumption', 'quality'],
   topics: ['topic_id', 'topic_name'],
   meta: ['topic_id', 'metadata'],

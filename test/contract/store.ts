@@ -136,6 +136,14 @@ export function storeContract(name: string, { make, ms, skip = false }: Contract
       ]);
     });
 
+    it('of a gap whose beginning nobody knows yet there is no row', async () => {
+      const meter = sampleMeter('Site/open');
+      await store.write({ polls: [], gaps: [{ meter, from: noon, until: noon + 1000, slots: 0, reason: 'down' }] });
+      const sql = "SELECT count(*) FROM gap g JOIN meter m ON m.id = g.meter_id WHERE m.name = 'Site/open'";
+      assert.deepEqual((await database.rows(sql))[0]?.map(Number), [0]);
+      assert.equal((await store.lastSlots()).get('Site/open'), undefined);
+    });
+
     it('coverage adds up: expected = stored + missing, and missing = the sum of its reasons', async () => {
       const meter = sampleMeter('Site/coverage');
       await store.write({

@@ -130,6 +130,20 @@ test('what was missed while the collector was down is on record as such', async 
   assert.equal(faults, 0);
 });
 
+test('a read by hand before the first slot does not hide what was missed while the collector was down', async (t) => {
+  const schedule = { ...everySecond, text: '10m', cron: '0 */10 * * * *', intervalMs: 600_000 };
+  const site = await simulateMeters({ links: 1, units: 1, given: { schedule } });
+  t.after(() => site.close());
+  const { daemon, database, config } = await run(t, site.meters);
+  await ask(`${daemon.url}/collect`, { method: 'POST' });
+  await daemon.stop();
+  await database.run('UPDATE poll SET slot = slot - 5 * 600000');
+  const again = await startDaemon({ config, log: new RecordingLog() });
+  await ask(`${again.url}/collect`, { method: 'POST' });
+  await again.stop();
+  assert.deepEqual(await database.rows("SELECT sum(slots) FROM gap WHERE reason = 'down'"), [[5]]);
+});
+
 test('a port that is taken: nothing is left open', async (t) => {
   const site = await simulateMeters({ links: 1, units: 1 });
   t.after(() => site.close());

@@ -142,6 +142,44 @@ for (const { name, make, skip, ms } of targets) {
       }
     });
 
+    test('another EMDC database whose old polls are no more: coverage is that of the source, and again changes nothing', async (t) => {
+      const [source, target] = [await make(), await make()];
+      t.after(() => Promise.all([source.drop(), target.drop()]));
+      const day = 86_400_000;
+      const today = Date.now() - (Date.now() % day);
+      const store = await openStore({
+        url: source.url,
+        log: silentLog,
+        retention: { readingsMs: 10 * day, rollupsMs: null },
+      });
+      for (const slot of [today - 20 * day, today - 20 * day + 3_600_000, today - day]) {
+        const polls = ['plant/a', 'plant/b'].map((meter) =>
+          pollOf(meterInfo(meter, 2), slot, [1, Number.NaN], 'timeout'),
+        );
+        await store.write({ polls, gaps: [] });
+      }
+      while (await store.maintain(today));
+      await store.close();
+      assert.deepEqual((await source.rows('SELECT count(*) FROM poll')).flat().map(Number), [2]);
+      const coverage = async (database: TestDatabase) =>
+        (
+          await database.rows(
+            `SELECT meter, ${ms.replace('r.ts', 'time')}, expected, stored, timeout FROM coverage ORDER BY 1, 2`,
+          )
+        ).map(([meter, ...numbers]) => [meter, ...numbers.map(Number)]);
+      assert.equal((await coverage(source)).length, 6);
+      for (const time of ['first', 'second']) {
+        await withBulk(target, async (bulk) => {
+          const reader = await openReader(source.url);
+          await importEmdc({ reader, bulk, onProgress: () => {} });
+          await reader.close();
+          assert.deepEqual(await coverage(target), await coverage(source), time);
+          while (await bulk.maintain(today));
+        });
+        assert.deepEqual(await coverage(target), await coverage(source), `${time}, counted`);
+      }
+    });
+
     test('generated data replaces what its topics have in its range, and nothing else', async (t) => {
       const target = await make();
       t.after(() => target.drop());

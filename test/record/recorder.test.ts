@@ -82,16 +82,6 @@ describe('recorder', () => {
     );
   });
 
-  test('database away at start: the first cycles are spooled, the slots before them are known once it answers', async (t) => {
-    const store = new FaultyStore();
-    store.away = true;
-    store.slots = new Map([[meter.name, now - 60_000]]);
-    const { recorder } = await rig(t, { store });
-    assert.equal(await recorder.record(one(now)), 'spooled');
-    store.away = false;
-    assert.deepEqual([...(await recorder.lastSlots)], [[meter.name, now - 60_000]]);
-  });
-
   test('database cannot be opened yet: tried again until it can', async (t) => {
     const store = new FaultyStore();
     let tries = 0;
@@ -136,7 +126,8 @@ describe('recorder', () => {
 
   test('one reading that the database refuses for ever: dead letter with the reason, all others stored', async (t) => {
     const { recorder, store, log, directory } = await rig(t);
-    store.refuses = ({ polls }) => polls.some((poll) => poll.slot === now + 7 && poll.values[2] === 666);
+    store.refuses = ({ polls, parts = [] }) =>
+      [...polls, ...parts].some((poll) => poll.slot === now + 7 && poll.values[2] === 666);
     const batch = Array.from({ length: 20 }, (_, i) => pollOf(meter, now + i, [1, 2, i === 7 ? 666 : 3, 4]));
     assert.equal(await recorder.record({ polls: batch, gaps: [] }), 'spooled');
     await log.until('database refuses readings for good');
@@ -155,7 +146,7 @@ describe('recorder', () => {
 
   test('a meter that the database refuses altogether never blocks its neighbours', async (t) => {
     const { recorder, store, log } = await rig(t);
-    store.refuses = ({ polls }) => polls.some((poll) => poll.meter === other || poll.meter.name === other.name);
+    store.refuses = ({ polls, parts = [] }) => [...polls, ...parts].some((poll) => poll.meter.name === other.name);
     for (let i = 0; i < 5; i++) {
       await recorder.record({ polls: [pollOf(meter, now + i), pollOf(other, now + i)], gaps: [] });
     }
@@ -190,7 +181,121 @@ describe('recorder', () => {
     const next = await rig(t, { directory });
     await next.log.until('spool drained');
     assert.equal(next.store.readings.size, 4);
-    assert.deepEqual([...(await next.recorder.lastSlots)], [[meter.name, now]]);
+  });
+});
+
+describe('recorder: the slots before the first', () => {
+  const second = 1000;
+  const begin = ({ recorder }: Rig, slot: number, of = meter) =>
+    recorder.begin([{ meter: of, slot, intervalMs: second }]);
+  const gaps = (store: FaultyStore) => [...store.rows].filter((row) => row.includes('+')).sort();
+  const span = (from: number, until: number, of = meter) => `${of.name}@${now + from * second}+${now + until * second}`;
+  const at = (seconds: number) => now + seconds * second;
+  const database = (last: number | null) => {
+    const store = new FaultyStore();
+    if (last !== null) store.slots = new Map([[meter.name, at(last)]]);
+    return store;
+  };
+  const away = () => {
+    const store = database(0);
+    store.away = true;
+    return store;
+  };
+  /** Up to the moment before the database has answered. */
+  const diesUnanswered = async (t: TestContext, directory: string, first: number, polls: number) => {
+    const rig_ = await rig(t, { store: away(), directory });
+    begin(rig_, at(first));
+    for (let i = 0; i < polls; i++) await rig_.recorder.record(one(at(first + i)));
+    await rig_.recorder.close({ deadlineMs: 0 });
+  };
+
+  test('are a gap that is on record before the first poll is', async (t) => {
+    const started = await rig(t, { store: database(0) });
+    begin(started, at(10));
+    assert.equal(await started.recorder.record(one(at(10))), 'stored');
+    assert.deepEqual([...started.store.rows], [span(1, 10), `${meter.name}@${at(10)}`]);
+    assert.equal(started.log.count('slots passed while the collector was down'), 1);
+  });
+
+  test('are none where nothing is missing, or nothing was there before', async (t) => {
+    const started = await rig(t, { store: database(9) });
+    begin(started, at(10));
+    begin(started, at(10), other);
+    await started.recorder.record(one(at(10)));
+    assert.deepEqual(gaps(started.store), []);
+    assert.equal(started.log.count('slots passed while the collector was down'), 0);
+  });
+
+  test('are found when the database answers at last, before it is given anything newer', async (t) => {
+    const store = away();
+    const started = await rig(t, { store });
+    begin(started, at(10));
+    for (let slot = 10; slot < 15; slot++) assert.equal(await started.recorder.record(one(at(slot))), 'spooled');
+    store.away = false;
+    await started.log.until('spool drained');
+    assert.deepEqual(gaps(store), [span(1, 10)]);
+  });
+
+  test('of collectors that were killed before the database ever answered: each stretch, once', async (t) => {
+    const directory = await temporaryFolder(t);
+    await diesUnanswered(t, directory, 10, 3);
+    await diesUnanswered(t, directory, 20, 0);
+    await diesUnanswered(t, directory, 30, 2);
+    const last = await rig(t, { store: database(0), directory });
+    begin(last, at(40));
+    await last.recorder.record(one(at(40)));
+    await last.log.until('spool drained');
+    assert.deepEqual(gaps(last.store), [span(1, 10), span(13, 20), span(20, 30), span(32, 40)]);
+  });
+
+  test('of such a collector that was told by a read by hand: what is missing before that, too', async (t) => {
+    const directory = await temporaryFolder(t);
+    const first = await rig(t, { store: away(), directory });
+    begin(first, at(10));
+    await first.recorder.record(one(at(9) + 345));
+    await first.recorder.close({ deadlineMs: 0 });
+    const last = await rig(t, { store: database(0), directory });
+    begin(last, at(20));
+    await last.log.until('spool drained');
+    assert.deepEqual(gaps(last.store), [span(1, 10), span(10, 20)]);
+  });
+
+  test('are not reckoned again by who comes after the one that did, however much he left in the spool', async (t) => {
+    const directory = await temporaryFolder(t);
+    await diesUnanswered(t, directory, 10, 3);
+    const store = database(20);
+    store.away = true;
+    const unanswered = await rig(t, { store, directory });
+    begin(unanswered, at(22));
+    store.away = false;
+    await unanswered.log.until('spool drained');
+    assert.deepEqual(gaps(store), [span(21, 22)]);
+  });
+
+  test('are not those that are a gap in the spool already', async (t) => {
+    const directory = await temporaryFolder(t);
+    const first = await rig(t, { store: away(), directory });
+    begin(first, at(1));
+    await first.recorder.record(one(at(1)));
+    await first.recorder.record({
+      polls: [],
+      gaps: [{ meter, from: at(2), until: at(5), slots: 3, reason: 'missed' }],
+    });
+    await first.recorder.close({ deadlineMs: 0 });
+    const last = await rig(t, { store: database(0), directory });
+    begin(last, at(9));
+    await last.log.until('spool drained');
+    assert.deepEqual(gaps(last.store), [span(2, 5), span(5, 9)]);
+  });
+
+  test('are reckoned from what another collector has written, where that one has read until now', async (t) => {
+    const started = await rig(t, { store: database(0) });
+    begin(started, at(10));
+    started.store.slots = new Map([[meter.name, at(50)]]);
+    started.recorder.beginAgain();
+    begin(started, at(55));
+    await until(() => gaps(started.store).length === 2);
+    assert.deepEqual(gaps(started.store), [span(1, 10), span(51, 55)]);
   });
 });
 

@@ -1,3 +1,5 @@
+import { coverageContract } from '../contract/coverage.js';
+import { isolateContract } from '../contract/isolate.js';
 import { migrateContract } from '../contract/migrate.js';
 import { type ContractOptions, storeContract } from '../contract/store.js';
 import { upkeepContract } from '../contract/upkeep.js';
@@ -11,6 +13,8 @@ const options: ContractOptions = {
 
 storeContract('MySQL or MariaDB', options);
 upkeepContract('MySQL or MariaDB', options);
+coverageContract('MySQL or MariaDB', options);
+isolateContract('MySQL or MariaDB', options);
 migrateContract('MySQL or MariaDB', {
   ...options,
   dialect: 'mysql',

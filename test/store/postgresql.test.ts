@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { silentLog } from '../../src/log.js';
 import { openStore } from '../../src/store/open.js';
+import { coverageContract } from '../contract/coverage.js';
+import { isolateContract } from '../contract/isolate.js';
 import { migrateContract } from '../contract/migrate.js';
 import { type ContractOptions, storeContract } from '../contract/store.js';
 import { upkeepContract } from '../contract/upkeep.js';
@@ -16,6 +18,8 @@ const options: ContractOptions = {
 
 storeContract('PostgreSQL', options);
 upkeepContract('PostgreSQL', options);
+coverageContract('PostgreSQL', options);
+isolateContract('PostgreSQL', options);
 migrateContract('PostgreSQL', {
   ...options,
   dialect: 'postgresql',

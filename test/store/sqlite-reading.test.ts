@@ -60,4 +60,25 @@ describe("a topic's day on SQLite", () => {
       );
     });
   }
+
+  for (const [view, query] of [
+    ['reading', `SELECT topic_id, ts, value FROM reading WHERE ${inRange('ts')}`],
+    ['measurement', `SELECT topic, time, value FROM measurement WHERE ${inRange('time')}`],
+  ] as const) {
+    it(`as a stretch of time of all topics never costs the whole history through the view ${view}`, async () => {
+      const plan = (await database.rows(`EXPLAIN QUERY PLAN ${query}`)).map((row) => String(row[3]));
+      assert.deepEqual(
+        plan.filter((step) => /^SCAN (reading_history|reading_recent|r)\b/.test(step)),
+        [],
+        plan.join('\n'),
+      );
+    });
+  }
+
+  it('by meter and metric leaps over other topics, in history and in the newest hour', async () => {
+    const query = `SELECT time, value FROM measurement WHERE meter = 'A' AND metric = 'm7' AND ${inRange('time')}`;
+    const plan = (await database.rows(`EXPLAIN QUERY PLAN ${query}`)).map((row) => String(row[3]));
+    assert.equal(plan.filter((step) => IN_HISTORY.test(step)).length, 1, plan.join('\n'));
+    assert.equal(plan.filter((step) => IN_RECENT.test(step)).length, 1, plan.join('\n'));
+  });
 });

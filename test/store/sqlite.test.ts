@@ -1,3 +1,5 @@
+import { coverageContract } from '../contract/coverage.js';
+import { isolateContract } from '../contract/isolate.js';
 import { migrateContract } from '../contract/migrate.js';
 import { type ContractOptions, storeContract } from '../contract/store.js';
 import { upkeepContract } from '../contract/upkeep.js';
@@ -7,6 +9,8 @@ const options: ContractOptions = { make: async () => makeSqliteDatabase(), ms: (
 
 storeContract('SQLite', options);
 upkeepContract('SQLite', options);
+coverageContract('SQLite', options);
+isolateContract('SQLite', options);
 migrateContract('SQLite', {
   ...options,
   dialect: 'sqlite',

@@ -8,21 +8,16 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-// Prisma's query compiler comes as a module that holds 2 MB of base64: imported, it stays in memory three times over. Read
-// as a file and decoded piece by piece, it leaves nothing behind but the compiler.
-const DECODER =
-  /getQueryCompilerWasmModule: async \(\) => \{\s*const \{ wasm \} = await import\("([^"]+)"\)\s*return await decodeBase64AsWasm\(wasm\)\s*\}/;
-const decoder = (module) =>
-  `getQueryCompilerWasmModule: async () => {
-    const { readFileSync } = await import('node:fs')
-    const text = readFileSync(new URL(import.meta.resolve(${JSON.stringify('MODULE')})))
-    const start = text.indexOf('"') + 1
-    const end = text.indexOf('"', start)
-    const bytes = Buffer.allocUnsafeSlow(Math.ceil((end - start) / 4) * 3)
-    let length = 0
-    for (let at = start; at < end; at += 65536) length += bytes.write(text.latin1Slice(at, Math.min(end, at + 65536)), length, 'base64')
-    return new WebAssembly.Module(bytes.subarray(0, length))
-  }`.replace('MODULE', module);
+// Prisma starts its query compiler with the connection; src/store/query-compiler.ts does it when a query needs it.
+const COMPILER =
+  /config\.compilerWasm = \{\s*getRuntime: async \(\) => await import\("([^"]+)"\),\s*getQueryCompilerWasmModule: async \(\) => \{\s*const \{ wasm \} = await import\("([^"]+)"\)\s*return await decodeBase64AsWasm\(wasm\)\s*\},\s*importName: ("[^"]+")\s*\}/;
+const lateCompiler = (_, runtime, wasm, importName) => `import * as runtimeOfCompiler from "${runtime}"
+import { lateCompiler } from "../../../query-compiler.js"
+config.compilerWasm = lateCompiler({
+  runtime: runtimeOfCompiler,
+  wasm: () => import.meta.resolve("${wasm}"),
+  importName: ${importName},
+})`;
 
 const models = readFileSync(`${root}prisma/models.prisma`, 'utf8');
 const prisma = createRequire(import.meta.url).resolve('prisma/package.json');
@@ -32,7 +27,7 @@ for (const provider of ['sqlite', 'postgresql', 'mysql']) {
   const folder = `${root}build/schema/${provider}`;
   const output = `${root}src/store/generated/${provider}`;
   const schema = compose(provider);
-  const hash = createHash('sha256').update(`${prismaVersion}\n${schema}\n${decoder}`).digest('hex');
+  const hash = createHash('sha256').update(`${prismaVersion}\n${schema}\n${lateCompiler}`).digest('hex');
   if (readStamp(output) === hash) continue;
   mkdirSync(folder, { recursive: true });
   writeFileSync(`${folder}/schema.prisma`, schema);
@@ -44,11 +39,8 @@ for (const provider of ['sqlite', 'postgresql', 'mysql']) {
   );
   const client = `${output}/internal/class.ts`;
   const generated = readFileSync(client, 'utf8');
-  if (!DECODER.test(generated)) throw new Error(`${client} does not load its query compiler as expected`);
-  writeFileSync(
-    client,
-    generated.replace(DECODER, (_, module) => decoder(module)),
-  );
+  if (!COMPILER.test(generated)) throw new Error(`${client} does not load its query compiler as expected`);
+  writeFileSync(client, generated.replace(COMPILER, lateCompiler));
   writeFileSync(`${output}/.stamp`, hash);
 }
 

@@ -7,6 +7,7 @@ import type { MeterInfo } from '../meter.js';
 import { type PrismaBackend, translated, writeRows } from './backend.js';
 import { bulkSql } from './bulk-sql.js';
 import { type Db, runAll } from './db.js';
+import { metersNamed, topicsOf } from './lookup.js';
 import { sqlitePath } from './open.js';
 import { columnsOf, topicColumns } from './registry.js';
 import { BUCKET_MS, Buckets } from './rows.js';
@@ -245,13 +246,17 @@ class PrismaBulk implements Bulk {
   async #enter(meters: readonly MeterInfo[], ids: Map<string, TopicIds>): Promise<void> {
     const rows = meters.map(columnsOf);
     await this.#db.$executeRawUnsafe(this.#sql.insertMeters, JSON.stringify(rows));
-    const found = await this.#db.meter.findMany({ where: { name: { in: rows.map(({ name }) => name) } } });
+    const found = await metersNamed(
+      this.#db,
+      this.dialect,
+      rows.map(({ name }) => name),
+    );
     const meterIds = new Map(found.map(({ id, name }) => [name, id]));
     const topics = meters.flatMap((meter) =>
       meter.metrics.map((metric) => topicColumns(meterIds.get(meter.name) as number, meter, metric)),
     );
     await this.#db.$executeRawUnsafe(this.#sql.insertTopics, JSON.stringify(topics));
-    const known = await this.#db.topic.findMany({ where: { meterId: { in: [...meterIds.values()] } } });
+    const known = await topicsOf(this.#db, meterIds.values());
     for (const { id, name, meterId } of known) ids.set(name, { topicId: id, meterId });
   }
 

@@ -2,6 +2,7 @@
 
 import { type MeterInfo, type MetricInfo, topicOf } from '../meter.js';
 import type { Db } from './db.js';
+import { metersNamed, topicsOf } from './lookup.js';
 import type { Sql } from './sql.js';
 import { StoreFailure } from './store.js';
 
@@ -69,7 +70,7 @@ export class Registry {
 
   async #enterMeters(meters: readonly Entry[]): Promise<Map<string, number>> {
     const wanted = new Map(meters.map((entry) => [entry.meter.name, entry]));
-    const find = () => this.#db.meter.findMany({ where: { name: { in: [...wanted.keys()] } } });
+    const find = () => metersNamed(this.#db, this.#sql.dialect, [...wanted.keys()]);
     let found = await find();
     const known = new Set(found.map((row) => row.name));
     const missing = [...wanted.keys()].filter((name) => !known.has(name)).sort();
@@ -90,7 +91,7 @@ export class Registry {
   }
 
   async #enterTopics(meters: readonly Entry[], meterIds: ReadonlyMap<string, number>): Promise<Map<string, number>> {
-    const find = () => this.#db.topic.findMany({ where: { meterId: { in: [...meterIds.values()] } } });
+    const find = () => topicsOf(this.#db, meterIds.values());
     let found = await find();
     const known = new Set(found.map((row) => row.name));
     const wanted = new Map<string, { columns: ReturnType<typeof topicColumns>; newest: boolean }>();

@@ -4,6 +4,7 @@
 // servers the quarters' polls and gaps are counted in the same transaction.
 
 import { type Db, runAll, type Statement } from './db.js';
+import { topicIdsOf } from './lookup.js';
 import { BUCKET_MS } from './rows.js';
 import type { Dialect } from './store.js';
 import { countQuarters } from './tally.js';
@@ -83,7 +84,7 @@ export class Rollups {
         ],
       };
     }
-    const topics = await this.#topicsOf(new Set(quarters.map(({ m }) => m)));
+    const topics = await topicIdsOf(this.#db, new Set(quarters.map(({ m }) => m)));
     const counted = quarters.map((quarter): QuarterOfTopics => ({ ...quarter, n: topics.get(quarter.m)?.length ?? 0 }));
     const keys = JSON.stringify(counted);
     const read = counted.filter(({ r }) => r === 1);
@@ -93,20 +94,6 @@ export class Rollups {
       return ids.length === 0 ? [] : [[insert(ids, b)]];
     });
     return { keys, rollups: [[remove, JSON.stringify(read)], ...inserts] };
-  }
-
-  async #topicsOf(meterIds: ReadonlySet<number>): Promise<Map<number, number[]>> {
-    const rows = await this.#db.topic.findMany({
-      where: { meterId: { in: [...meterIds] } },
-      select: { id: true, meterId: true },
-    });
-    const topics = new Map<number, number[]>();
-    for (const { id, meterId } of rows) {
-      const ids = topics.get(meterId);
-      if (ids) ids.push(id);
-      else topics.set(meterId, [id]);
-    }
-    return topics;
   }
 }
 

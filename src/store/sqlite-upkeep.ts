@@ -4,6 +4,7 @@
 
 import type { Upkeep } from './backend.js';
 import { type Db, runAll } from './db.js';
+import { topicIdsAfter } from './lookup.js';
 import { nextStep, Rollups } from './rollups.js';
 import { BUCKET_MS } from './rows.js';
 import { SqliteTally } from './sqlite-tally.js';
@@ -137,13 +138,7 @@ WHERE name = 'moving_until'`,
 
   async #copy(state: { movedUntil: number; movingUntil: number; topic: number }): Promise<boolean> {
     const { movedUntil, movingUntil, topic } = state;
-    const topics = await this.#db.topic.findMany({
-      where: { id: { gt: topic } },
-      orderBy: { id: 'asc' },
-      take: this.#copied,
-      select: { id: true },
-    });
-    const last = topics.at(-1)?.id;
+    const last = (await topicIdsAfter(this.#db, topic, this.#copied)).at(-1);
     if (last === undefined) {
       const quarters = [0, 1, 2, 3].map((index) => movedUntil + index * BUCKET_MS);
       await runAll(this.#db, [

@@ -1,6 +1,7 @@
 // What all databases' upkeep has in common: history older than configured goes, a little at a time.
 
 import type { Db, Statement } from './db.js';
+import { topicIdsAfter } from './lookup.js';
 import { nextStep } from './rollups.js';
 
 /** Milliseconds that history is kept; null: for ever. */
@@ -69,7 +70,7 @@ export class Pruner {
   }
 
   async #advance(entry: Task, before: number): Promise<void> {
-    const topics = entry.byTopic ? await this.#topicsAfter(entry.lastTopic) : [];
+    const topics = entry.byTopic ? await topicIdsAfter(this.#db, entry.lastTopic, MAX_TOPICS) : [];
     const last = topics.at(-1);
     let deleted = 0;
     if (!entry.byTopic || last !== undefined) {
@@ -81,16 +82,6 @@ export class Pruner {
     }
     entry.lastTopic = last ?? 0;
     if (last === undefined) entry.doneBefore = before;
-  }
-
-  async #topicsAfter(id: number): Promise<number[]> {
-    const rows = await this.#db.topic.findMany({
-      where: { id: { gt: id } },
-      orderBy: { id: 'asc' },
-      take: MAX_TOPICS,
-      select: { id: true },
-    });
-    return rows.map((row) => row.id);
   }
 }
 

@@ -12,7 +12,7 @@ import { type MeterServer, startMeterServer } from '../simulate/meter-server.js'
 import { simulateMeter } from '../simulate/simulated-meter.js';
 import { configSources, loadFrom, withConfigOptions } from './config-options.js';
 import { done } from './exit.js';
-import { loggerFor } from './run.js';
+import { loggerFor } from './run-daemon.js';
 import { untilStopped } from './signals.js';
 import { counted } from './table.js';
 

@@ -6,6 +6,7 @@ import type { BareAnswer, BareQuestion } from './bare-process.js';
 import { startChild } from './child.js';
 import type { CollectorAnswer, CollectorQuestion } from './collector-process.js';
 import { type Figure, quantile } from './figure.js';
+import type { LibrariesAnswer, LibrariesQuestion } from './libraries-process.js';
 import type { Context } from './main.js';
 import type { MetersSetup } from './meters-process.js';
 import { recordedIn } from './recorded.js';
@@ -59,6 +60,9 @@ export async function loadFigures(context: Context): Promise<Figure[]> {
       limit: null,
       target: links === 1 ? 100 : links === 1000 ? 250 : null,
     });
+    if (links === 1 && context.databaseUrl === null) {
+      add({ ...alone, name: 'memory of the libraries alone', value: await librariesMegabytes(context), unit: 'MB' });
+    }
     add({
       ...alone,
       name: 'memory, change over the second half',
@@ -129,6 +133,18 @@ async function everySecond({ folder, say, databaseUrl }: Context, links: number,
   } finally {
     await meters.stop();
   }
+}
+
+async function librariesMegabytes({ folder, say }: Context): Promise<number> {
+  say('load: the libraries alone');
+  const libraries = await startChild<LibrariesQuestion, LibrariesAnswer>('libraries-process', {
+    do: 'setup',
+    database: `${folder()}/libraries.db`,
+  });
+  await libraries.ask({ do: 'watch', seconds: WARM_UP_S });
+  const { rssBytes } = await libraries.ask({ do: 'watch', seconds: 10 });
+  await libraries.stop();
+  return Math.max(...rssBytes) / 1e6;
 }
 
 const nameOf = (url: string | null): string =>

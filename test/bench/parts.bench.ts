@@ -16,6 +16,7 @@ import { metric } from '../support/metric.js';
 import { meterInfo, pollOf } from '../support/polls.js';
 import { startChild } from './child.js';
 import { type Figure, median } from './figure.js';
+import type { LibrariesAnswer, LibrariesQuestion } from './libraries-process.js';
 import type { Context } from './main.js';
 import type { MetersSetup } from './meters-process.js';
 import { BLOCKS, type Endpoint, METRICS } from './site.js';
@@ -67,6 +68,7 @@ export async function startFigures({ folder, say }: Context): Promise<Figure[]> 
     latencyMs: 0,
   });
   const times: number[] = [];
+  const librariesMs: number[] = [];
   try {
     for (let run = 0; run < 5; run++) {
       say(`start-up: ${run + 1} of 5`);
@@ -99,6 +101,7 @@ export async function startFigures({ folder, say }: Context): Promise<Figure[]> 
       times.push(performance.now() - start);
       child.kill('SIGTERM');
       await once(child, 'exit');
+      librariesMs.push(await librariesStartMs(directory));
     }
   } finally {
     await meters.stop();
@@ -113,7 +116,27 @@ export async function startFigures({ folder, say }: Context): Promise<Figure[]> 
       limit: null,
       target: 1500,
     },
+    {
+      group: 'Parts',
+      name: 'start of the libraries alone',
+      value: median(librariesMs),
+      unit: 'ms',
+      limit: null,
+      target: null,
+    },
   ];
+}
+
+/** Until each has been loaded and has done its first piece of work. */
+async function librariesStartMs(directory: string): Promise<number> {
+  const start = performance.now();
+  const libraries = await startChild<LibrariesQuestion, LibrariesAnswer>('libraries-process', {
+    do: 'setup',
+    database: `${directory}/libraries.db`,
+  });
+  const tookMs = performance.now() - start;
+  await libraries.stop();
+  return tookMs;
 }
 
 async function answers(port: number): Promise<boolean> {

@@ -39,7 +39,7 @@ interface RollupSql {
  * becomes stale as one: its four rollups lie on the same page, which is written once or four times.
  */
 const FIRST_STEP = 4;
-const MAX_STEP = 400;
+const MAX_STEP = 512;
 
 export class Rollups {
   readonly #db: Db;
@@ -124,6 +124,36 @@ const insertQuarter =
     WHERE v.topic_id IN (${topicIds.join(',')}) AND v.ts >= ${time(from)} AND v.ts < ${time(from + BUCKET_MS)}`,
     );
 
+// A quarter lies in history whole, where it is read by topic, or not at all. Then its slots are leapt to, and in each the
+// topics whose ids follow one another are read as one: those of a meter, or of many.
+const SQLITE_READINGS = `
+WITH RECURSIVE moved (until) AS MATERIALIZED (SELECT value FROM upkeep WHERE name = 'moved_until'),
+quarter (m, b) AS MATERIALIZED (SELECT value->>'m', value->>'b' FROM json_each(?1)),
+stretch (b, first_id, last_id) AS MATERIALIZED (
+  SELECT b, min(id), max(id)
+  FROM (
+    SELECT q.b, t.id, t.id - row_number() OVER (PARTITION BY q.b ORDER BY t.id) AS stretch
+    FROM quarter q JOIN topic t ON t.meter_id = q.m WHERE q.b >= (SELECT until FROM moved)
+  )
+  GROUP BY b, stretch
+),
+slot (b, ts) AS (
+  SELECT b, (SELECT min(ts) FROM reading_recent WHERE ts >= b) FROM (SELECT DISTINCT b FROM stretch)
+  UNION ALL
+  SELECT b, (SELECT min(ts) FROM reading_recent WHERE ts > slot.ts) FROM slot WHERE ts < b + ${BUCKET_MS}
+),
+found (topic_id, b, ts, value) AS (
+  SELECT h.topic_id, q.b, h.ts, h.value
+  FROM quarter q CROSS JOIN topic t ON t.meter_id = q.m
+  CROSS JOIN reading_history h ON h.topic_id = t.id AND h.ts >= q.b AND h.ts < q.b + ${BUCKET_MS}
+  WHERE q.b < (SELECT until FROM moved)
+  UNION ALL
+  SELECT r.topic_id, s.b, r.ts, r.value
+  FROM slot s CROSS JOIN stretch x ON x.b = s.b
+  CROSS JOIN reading_recent r ON r.ts = s.ts AND r.topic_id >= x.first_id AND r.topic_id <= x.last_id
+  WHERE s.ts < s.b + ${BUCKET_MS}
+)`;
+
 /** `readings` has v (reading) and t (topic), `bucket` is made of it. */
 function insertFrom(bucket: string, readings: string): string {
   return `
@@ -151,17 +181,13 @@ function rollupSql(dialect: Dialect): RollupSql {
     case 'sqlite': {
       const quarters = `(SELECT value->>'m' AS m, value->>'b' AS b FROM json_each(?))`;
       return {
-        // Only what lies in history, in order of topic: the newest hour would have to be read whole for every meter.
+        // Only hours that are closed: readings of the others come all the time and mark nothing.
         pick: `SELECT meter_id AS m, bucket + 0 AS b, 1 AS r FROM stale
-WHERE bucket <= ?1 AND bucket < (SELECT value FROM upkeep WHERE name = 'moved_until') ORDER BY meter_id, bucket LIMIT ?2`,
+WHERE bucket <= ?1 AND bucket < (SELECT value FROM upkeep WHERE name = 'closed_until') ORDER BY meter_id, bucket LIMIT ?2`,
         hold: `INSERT INTO stale (meter_id, bucket) SELECT m, b FROM ${quarters} WHERE true ON CONFLICT DO NOTHING`,
         remove: `DELETE FROM rollup WHERE (topic_id, bucket) IN (
   SELECT t.id, q.b FROM ${quarters} q JOIN topic t ON t.meter_id = q.m)`,
-        insert: insertFrom(
-          'q.b',
-          `${quarters} q JOIN topic t ON t.meter_id = q.m
-    JOIN reading_history v ON v.topic_id = t.id AND v.ts >= q.b AND v.ts < q.b + ${BUCKET_MS}`,
-        ),
+        insert: `${SQLITE_READINGS}${insertFrom('v.b', 'found v CROSS JOIN topic t ON t.id = v.topic_id')}`,
         release: `DELETE FROM stale WHERE (meter_id, bucket) IN (SELECT m, b FROM ${quarters})`,
       };
     }

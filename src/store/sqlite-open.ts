@@ -25,8 +25,8 @@ const BUSY_TIMEOUT_MS = 5_000;
 
 // With `synchronous = FULL` libSQL calls fsync, which writes the file's changed time as well: three blocks of the file
 // system's journal for every commit, more than the commit itself. fdatasync after each commit is just as durable.
-// Small pages, since a commit writes whole pages: 21 readings every 10 s cost 678 bytes of device per reading with 512,
-// 758 with 1024, 1190 with 4096 (2,100 readings: 172, 164, 211; a few hours in a new database). Writing 21,000 readings
+// Small pages, since a commit writes whole pages: 21 readings every 10 s cost 649 bytes of device per reading with 512,
+// 735 with 1024 (the first 20 hours of a database), and three quarters more with 4096. Writing 21,000 readings at once
 // takes a third longer than with 4096.
 const PRAGMAS = `
 PRAGMA page_size = 512;

@@ -1,6 +1,6 @@
-// Upkeep of the embedded database: moves the readings of an hour that is over from the order of time into the order of
-// topics, has its rollups made and its polls counted, and forgets what is too old. Each step is one short transaction that leaves the database
-// right; a process killed between two of them goes on where it was.
+// Upkeep of the embedded database: has the rollups of an hour made when it is over, moves the readings of some hours at
+// once from the order of time into the order of topics, has polls counted, and forgets what is too old. Each step is one
+// short transaction that leaves the database right; a process killed between two of them goes on where it was.
 
 import type { Upkeep } from './backend.js';
 import { type Db, runAll } from './db.js';
@@ -12,7 +12,15 @@ import { GRACE_MS, Pruner, type Retention, type RetentionSql } from './upkeep.js
 
 const HOUR_MS = 3_600_000;
 
-/** Rows of the newest hour that are deleted at once, after they have been moved. */
+/**
+ * What is moved at once, counted from midnight UTC. The ends of a topic's stretch cost some blocks of the device whatever
+ * its length, and what has not been moved is read by leaps. One, two and three hours: 270, 225 and 207 bytes per reading
+ * of 2,100 topics every 10 s after 38 hours; a topic's day just before a move in 1.15, 1.7 and 1.95 times the time that a
+ * table in topic order takes.
+ */
+const MOVED_MS = 2 * HOUR_MS;
+
+/** Rows of the newest hours that are deleted at once, after they have been moved. */
 const FIRST_CLEARED = 5_000;
 const MAX_CLEARED = 100_000;
 /** Topics that are copied at once. */
@@ -26,15 +34,29 @@ export function sqliteUpkeep(options: { readonly db: Db; readonly retention: Ret
   const pruner = new Pruner({ ...options, sql: retentionSql });
   return async (now) =>
     (await mover.clear()) ||
-    (await mover.move(now)) ||
+    (await mover.closeHour(now)) ||
     (await rollups.step(now)) ||
+    (await mover.move(now)) ||
     (await tally.step(now)) ||
     (await pruner.step(now));
 }
 
 const SET = 'UPDATE upkeep SET value = ? WHERE name = ?';
 
-// From time to time, not from row to row: the hour's other topics are leapt over.
+// Quarters with readings up to ?1 that have not been marked yet: from now on whoever writes into them marks them.
+const MARK = `
+WITH RECURSIVE quarter (bucket) AS (
+  SELECT min(ts) - min(ts) % ${BUCKET_MS} FROM reading_recent
+  WHERE ts >= (SELECT value FROM upkeep WHERE name = 'closed_until')
+  UNION ALL
+  SELECT (SELECT min(ts) - min(ts) % ${BUCKET_MS} FROM reading_recent WHERE ts >= bucket + ${BUCKET_MS})
+  FROM quarter WHERE bucket < ?1
+)
+INSERT INTO stale (meter_id, bucket) SELECT meter.id, bucket FROM quarter CROSS JOIN meter WHERE bucket < ?1
+ON CONFLICT DO NOTHING`;
+const CLOSE = "UPDATE upkeep SET value = max(value, ?) WHERE name = 'closed_until'";
+
+// From time to time, not from row to row: the other topics are leapt over.
 const COPY = `
 WITH RECURSIVE slot (ts) AS (
   SELECT min(ts) FROM reading_recent WHERE ts >= ?1
@@ -49,14 +71,22 @@ ON CONFLICT DO NOTHING`;
 /** Rows that are still needed, beside those that have been moved: with more, the moved ones are deleted one by one. */
 const MAX_KEPT = 150_000;
 
-// A row that is deleted has its page written, even one that is given up with its last row: as many bytes as the hour has
-// once more. A table that is emptied gives up its pages unwritten, so the few rows that are needed step aside meanwhile.
+// A row that is deleted has its page written, even one that is given up with its last row: as many bytes as the readings
+// take once more. A table that is emptied gives up its pages unwritten, so the few rows that are needed step aside meanwhile.
 const CLEAR_ALL = [
   'INSERT INTO temp.reading_kept SELECT ts, topic_id, value FROM reading_recent WHERE ts >= ?',
   'DELETE FROM reading_recent',
   'INSERT INTO reading_recent (ts, topic_id, value) SELECT ts, topic_id, value FROM temp.reading_kept',
   'DELETE FROM temp.reading_kept',
 ] as const;
+
+/** See the migrations init and blocks. */
+interface State {
+  readonly closedUntil: number;
+  readonly movedUntil: number;
+  readonly movingUntil: number;
+  readonly topic: number;
+}
 
 class Mover {
   readonly #db: Db;
@@ -70,13 +100,13 @@ class Mover {
   /** Deletes what has been moved. */
   async clear(): Promise<boolean> {
     const { movedUntil } = await this.#state();
-    const [found] = await this.#db.$queryRawUnsafe<{ moved: bigint; kept: bigint }[]>(
-      `SELECT EXISTS (SELECT 1 FROM reading_recent WHERE ts < ?1) AS moved,
-  (SELECT count(*) FROM (SELECT 1 FROM reading_recent WHERE ts >= ?1 LIMIT ${MAX_KEPT + 1})) AS kept`,
+    const [oldest] = await this.#rows<{ ts: bigint | null }>('SELECT min(ts) + 0 AS ts FROM reading_recent');
+    if (!oldest || oldest.ts === null || Number(oldest.ts) >= movedUntil) return false;
+    const [found] = await this.#rows<{ kept: bigint }>(
+      `SELECT count(*) AS kept FROM (SELECT 1 FROM reading_recent WHERE ts >= ? LIMIT ${MAX_KEPT + 1})`,
       movedUntil,
     );
-    if (!found || Number(found.moved) === 0) return false;
-    if (Number(found.kept) > MAX_KEPT) return this.#clearSome();
+    if (Number(found?.kept) > MAX_KEPT) return this.#clearSome();
     await this.#db.$executeRawUnsafe(
       'CREATE TEMP TABLE IF NOT EXISTS reading_kept (ts INTEGER, topic_id INTEGER, value REAL)',
     );
@@ -97,58 +127,76 @@ AND ts <= coalesce((SELECT ts FROM reading_recent ORDER BY ts, topic_id LIMIT 1 
     return true;
   }
 
+  /** Has the rollups made of the oldest hour that has readings and is over. */
+  async closeHour(now: number): Promise<boolean> {
+    const { closedUntil } = await this.#state();
+    const end = await this.#endOfOldest(closedUntil, HOUR_MS);
+    if (end + GRACE_MS > now) return false;
+    await runAll(this.#db, [
+      [MARK, end],
+      [CLOSE, end],
+    ]);
+    return true;
+  }
+
+  /** Moves on with hours that are over. */
   async move(now: number): Promise<boolean> {
     const state = await this.#state();
     return state.movingUntil > state.movedUntil ? this.#copy(state) : this.#begin(state, now);
   }
 
-  async #state(): Promise<{ movedUntil: number; movingUntil: number; topic: number }> {
-    const rows = await this.#db.$queryRawUnsafe<{ name: string; value: bigint }[]>('SELECT name, value FROM upkeep');
+  async #state(): Promise<State> {
+    const rows = await this.#rows<{ name: string; value: bigint }>('SELECT name, value FROM upkeep');
     const values = new Map(rows.map(({ name, value }) => [name, Number(value)]));
     return {
+      closedUntil: values.get('closed_until') ?? 0,
       movedUntil: values.get('moved_until') ?? 0,
       movingUntil: values.get('moving_until') ?? 0,
       topic: values.get('move_topic') ?? 0,
     };
   }
 
-  /** Takes up the oldest hour that has readings and is over. */
-  async #begin({ movedUntil }: { movedUntil: number }, now: number): Promise<boolean> {
-    const [oldest] = await this.#db.$queryRawUnsafe<{ ts: bigint | null }[]>(
+  /** Infinity: there is no reading from `from` on. */
+  async #endOfOldest(from: number, lengthMs: number): Promise<number> {
+    const [oldest] = await this.#rows<{ ts: bigint | null }>(
       'SELECT min(ts) + 0 AS ts FROM reading_recent WHERE ts >= ?',
-      movedUntil,
+      from,
     );
-    if (!oldest || oldest.ts === null) return false;
+    if (!oldest || oldest.ts === null) return Number.POSITIVE_INFINITY;
     const ts = Number(oldest.ts);
-    if (ts - (ts % HOUR_MS) + HOUR_MS + GRACE_MS > now) return false;
-    // Looked up again in the same transaction: another process may have written something older.
+    return ts - (ts % lengthMs) + lengthMs;
+  }
+
+  #rows<T>(sql: string, ...parameters: unknown[]): Promise<T[]> {
+    return this.#db.$queryRawUnsafe<T[]>(sql, ...parameters);
+  }
+
+  async #begin({ movedUntil }: State, now: number): Promise<boolean> {
+    const end = await this.#endOfOldest(movedUntil, MOVED_MS);
+    if (end + GRACE_MS > now) return false;
+    // Looked up again in the same transaction: another process may have written something older. Never back: what has
+    // been moved before, an hour at a time by an earlier version, stays moved.
     await runAll(this.#db, [
       [
-        `UPDATE upkeep SET value = (SELECT min(ts) - min(ts) % ${HOUR_MS} FROM reading_recent WHERE ts >= upkeep.value)
-WHERE name = 'moved_until'`,
+        `UPDATE upkeep SET value = max(value,
+  (SELECT min(ts) - min(ts) % ${MOVED_MS} FROM reading_recent WHERE ts >= upkeep.value)) WHERE name = 'moved_until'`,
       ],
       [
-        `UPDATE upkeep SET value = (SELECT value + ${HOUR_MS} FROM upkeep WHERE name = 'moved_until')
+        `UPDATE upkeep SET value = (SELECT value - value % ${MOVED_MS} + ${MOVED_MS} FROM upkeep WHERE name = 'moved_until')
 WHERE name = 'moving_until'`,
       ],
       [SET, 0, 'move_topic'],
+      // What another process has written since the last hour was closed, or nothing.
+      [MARK, end],
+      [CLOSE, end],
     ]);
     return true;
   }
 
-  async #copy(state: { movedUntil: number; movingUntil: number; topic: number }): Promise<boolean> {
-    const { movedUntil, movingUntil, topic } = state;
+  async #copy({ movedUntil, movingUntil, topic }: State): Promise<boolean> {
     const last = (await topicIdsAfter(this.#db, topic, this.#copied)).at(-1);
     if (last === undefined) {
-      const quarters = [0, 1, 2, 3].map((index) => movedUntil + index * BUCKET_MS);
-      await runAll(this.#db, [
-        [SET, movingUntil, 'moved_until'],
-        [
-          `INSERT INTO stale (meter_id, bucket) SELECT meter.id, quarter.value FROM meter, json_each(?) quarter
-WHERE true ON CONFLICT DO NOTHING`,
-          JSON.stringify(quarters),
-        ],
-      ]);
+      await runAll(this.#db, [[SET, movingUntil, 'moved_until']]);
       return true;
     }
     const started = performance.now();

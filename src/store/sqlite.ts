@@ -18,10 +18,10 @@ WHERE value->>'r' IS NULL
 ON CONFLICT DO UPDATE SET until = excluded.until, slots = excluded.slots, readings = excluded.readings
 WHERE excluded.until > gap.until`;
 
-// Nearly all that is written is newer than what has gone into history, and then this is all there is to do. What is not
+// Nearly all that is written is newer than the hours that are closed, and then this is all there is to do. What is not
 // meets the row that is there already, and is written again in the longer way.
 const REFUSE_LATE = `
-INSERT INTO upkeep (name, value) SELECT name, value FROM upkeep WHERE name = 'moving_until' AND value > ?`;
+INSERT INTO upkeep (name, value) SELECT name, value FROM upkeep WHERE name = 'closed_until' AND value > ?`;
 
 const INSERT_READINGS = `INSERT INTO reading_recent (ts, topic_id, value) ${READINGS} ON CONFLICT DO NOTHING`;
 
@@ -37,7 +37,7 @@ WHERE CAST(slot.key AS INTEGER) < (SELECT value FROM upkeep WHERE name = 'moving
 
 const INSERT_STALE = `
 INSERT INTO stale (meter_id, bucket) SELECT value->>'m', value->>'b' FROM json_each(?)
-WHERE value->>'r' = 1 AND value->>'b' < (SELECT value FROM upkeep WHERE name = 'moving_until') ON CONFLICT DO NOTHING`;
+WHERE value->>'r' = 1 AND value->>'b' < (SELECT value FROM upkeep WHERE name = 'closed_until') ON CONFLICT DO NOTHING`;
 
 const SEARCHED_FROM = "(SELECT value - 3600000 FROM upkeep WHERE name = 'moved_until')";
 

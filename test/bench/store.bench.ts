@@ -14,6 +14,7 @@ import type { Context } from './main.js';
 const SIZES = [21, 2100, 21_000];
 const WRITES = 12;
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
 interface Bare {
   write(slot: number, values: Float64Array): Promise<void>;
@@ -187,8 +188,8 @@ export async function diskFigures(context: Context): Promise<Figure[]> {
     const directory = context.folder();
     const store = await openStore({ url: `file:${directory}/emdc.db`, log: silentLog });
     const meters = Array.from({ length: topics / 21 }, (_, i) => meterInfo(`disk/meter_${i}`, 21));
-    // Not before the database was made: what is older goes straight to history.
-    const start = Math.ceil(Date.now() / HOUR_MS) * HOUR_MS;
+    // Not before the database was made: what is older goes straight to history. At midnight, so that all of it is moved.
+    const start = Math.ceil(Date.now() / DAY_MS) * DAY_MS;
     const before = context.deviceBytes(directory);
     for (let cycle = 0; cycle < cycles; cycle++) {
       const slot = start + cycle * 10_000;
@@ -237,7 +238,7 @@ export async function diskFigures(context: Context): Promise<Figure[]> {
   return figures;
 }
 
-/** Without the pages that the hour before left empty: the next hour fills them again. */
+/** Without the pages that what was moved left empty: the next hours fill them again. */
 function bytesInUse(file: string): number {
   const db = new Database(file);
   const number = (name: string) => Number(Object.values(db.prepare(`PRAGMA ${name}`).get() as object)[0]);

@@ -15,6 +15,9 @@ import type { ContractOptions } from './store.js';
 const QUARTER_MS = 900_000;
 const DAY_MS = 86_400_000;
 const RANGE = 1000;
+const RUNS = 25;
+/** When all runs are over. */
+const afterwards = noon + RUNS * 2 * DAY_MS;
 
 interface Reading {
   readonly ts: number;
@@ -41,16 +44,21 @@ export function upkeepContract(name: string, { make, ms, skip = false }: Contrac
     it('rollups and energy equal a calculation by hand, with late readings, gaps, wraps and resets', async () => {
       let run = 0;
       await fc.assert(
-        fc.asyncProperty(history, history, async (first, late) => {
+        fc.asyncProperty(history, history, fc.nat(22), async (early, delayed, hours) => {
+          // Each run later than all before, so that its readings are new to the database and not late from the start.
+          const from = noon + run * 2 * DAY_MS;
           run++;
+          const shifted = (steps: readonly Step[]) => steps.map((step) => ({ ...step, ts: from + step.ts }));
+          const [first, late] = [shifted(early), shifted(delayed)];
           const meter = sampleMeter(`Run ${run}`, [
             gauge('power', 'W'),
             counter('ranged', RANGE),
             counter('endless', null),
           ]);
-          const now = noon + 40 * HOUR_MS;
+          const now = from + 40 * HOUR_MS;
           await store.write({ polls: first.map((step) => pollOf(meter, step)), gaps: [] });
-          await maintainAll(store, now);
+          // Some hours are over then, some are not.
+          await maintainAll(store, from + hours * HOUR_MS);
           await store.write({ polls: late.map((step) => pollOf(meter, step)), gaps: [] });
           await maintainAll(store, now);
           const readings = merged(first, late);
@@ -70,7 +78,7 @@ export function upkeepContract(name: string, { make, ms, skip = false }: Contrac
             if (metric !== 'power') await compareEnergy(topic, series, range);
           }
         }),
-        { numRuns: 25, endOnFailure: true },
+        { numRuns: RUNS, endOnFailure: true },
       );
     });
 
@@ -127,7 +135,7 @@ export function upkeepContract(name: string, { make, ms, skip = false }: Contrac
         (await database.rows('SELECT count(*) FROM stale')).map((row) => row.map(Number)),
         [[0]],
       );
-      assert.equal(await store.maintain(noon + 40 * HOUR_MS), false);
+      assert.equal(await store.maintain(afterwards), false);
     });
 
     it('survives the largest values there are', async () => {
@@ -188,7 +196,7 @@ interface Step {
   readonly values: readonly (number | null)[];
 }
 
-/** A few polls of the next hours, one second to half an hour apart, their counters running, wrapping and being reset. */
+/** A few polls of some hours from 0 on, one second to half an hour apart, their counters running, wrapping and being reset. */
 const history: fc.Arbitrary<readonly Step[]> = fc
   .array(
     fc.record({
@@ -200,7 +208,7 @@ const history: fc.Arbitrary<readonly Step[]> = fc
     { maxLength: 40 },
   )
   .map((steps) => {
-    let ts = noon;
+    let ts = 0;
     let total = 500;
     return steps
       .map(({ waitMs, power, run, reset }) => {
@@ -208,7 +216,7 @@ const history: fc.Arbitrary<readonly Step[]> = fc
         total = reset ? 3 : Math.max(0, total + run);
         return { ts, values: [power, ((total % RANGE) * 8) / 8, total / 4] };
       })
-      .filter((step) => step.ts < noon + 20 * HOUR_MS);
+      .filter((step) => step.ts < 20 * HOUR_MS);
   });
 
 const pollOf = (meter: MeterInfo, { ts, values }: Step) => samplePoll(meter, ts, values);

@@ -1,4 +1,4 @@
-// How one topic's readings are found among those of all: by key, in history and in the newest hour.
+// How one topic's readings are found among those of all: by key, in history and in the newest hours.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
@@ -30,7 +30,7 @@ describe("a topic's day on SQLite", () => {
         gaps: [],
       });
     }
-    // The hours before this one go to history, this one stays in order of time.
+    // The hours before the database was made go to history, this one stays in order of time.
     await maintainAll(store, noon + HOUR_MS / 2);
     await store.close();
   });
@@ -38,7 +38,7 @@ describe("a topic's day on SQLite", () => {
 
   const inRange = (time: string) => `${time} >= ${noon - HOURS * HOUR_MS} AND ${time} < ${noon + HOUR_MS}`;
 
-  it('has readings in history and in the newest hour', async () => {
+  it('has readings in history and in the newest hours', async () => {
     const [counts] = await database.rows(
       `SELECT (SELECT count(*) FROM reading_history WHERE topic_id = 7), (SELECT count(*) FROM reading_recent WHERE topic_id = 7),
         (SELECT count(*) FROM reading WHERE topic_id = 7 AND ${inRange('ts')})`,
@@ -75,7 +75,7 @@ describe("a topic's day on SQLite", () => {
     });
   }
 
-  it('by meter and metric leaps over other topics, in history and in the newest hour', async () => {
+  it('by meter and metric leaps over other topics, in history and in the newest hours', async () => {
     const query = `SELECT time, value FROM measurement WHERE meter = 'A' AND metric = 'm7' AND ${inRange('time')}`;
     const plan = (await database.rows(`EXPLAIN QUERY PLAN ${query}`)).map((row) => String(row[3]));
     assert.equal(plan.filter((step) => IN_HISTORY.test(step)).length, 1, plan.join('\n'));

@@ -19,6 +19,11 @@ config.compilerWasm = lateCompiler({
   importName: ${importName},
 })`;
 
+// As CommonJS, which Prisma names for Node.js, its client is first searched for exports: that compiles to 10 MB on the way.
+const RUNTIME = '"@prisma/client/runtime/client"';
+const RUNTIME_MODULE = '"@prisma/client/runtime/client.mjs"';
+
+const self = readFileSync(new URL(import.meta.url), 'utf8');
 const models = readFileSync(`${root}prisma/models.prisma`, 'utf8');
 const prisma = createRequire(import.meta.url).resolve('prisma/package.json');
 const prismaVersion = JSON.parse(readFileSync(prisma, 'utf8')).version;
@@ -27,7 +32,7 @@ for (const provider of ['sqlite', 'postgresql', 'mysql']) {
   const folder = `${root}build/schema/${provider}`;
   const output = `${root}src/store/generated/${provider}`;
   const schema = compose(provider);
-  const hash = createHash('sha256').update(`${prismaVersion}\n${schema}\n${lateCompiler}`).digest('hex');
+  const hash = createHash('sha256').update(`${prismaVersion}\n${schema}\n${self}`).digest('hex');
   if (readStamp(output) === hash) continue;
   mkdirSync(folder, { recursive: true });
   writeFileSync(`${folder}/schema.prisma`, schema);
@@ -41,6 +46,11 @@ for (const provider of ['sqlite', 'postgresql', 'mysql']) {
   const generated = readFileSync(client, 'utf8');
   if (!COMPILER.test(generated)) throw new Error(`${client} does not load its query compiler as expected`);
   writeFileSync(client, generated.replace(COMPILER, lateCompiler));
+  for (const file of ['client.ts', 'internal/class.ts', 'internal/prismaNamespace.ts']) {
+    const text = readFileSync(`${output}/${file}`, 'utf8');
+    if (!text.includes(RUNTIME)) throw new Error(`${output}/${file} does not import Prisma's runtime as expected`);
+    writeFileSync(`${output}/${file}`, text.replaceAll(RUNTIME, RUNTIME_MODULE));
+  }
   writeFileSync(`${output}/.stamp`, hash);
 }
 

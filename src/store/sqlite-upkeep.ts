@@ -15,8 +15,8 @@ const HOUR_MS = 3_600_000;
 /**
  * What is moved at once, counted from midnight UTC. The ends of a topic's stretch cost some blocks of the device whatever
  * its length, and what has not been moved is read by leaps. One, two and three hours: 270, 225 and 207 bytes per reading
- * of 2,100 topics every 10 s after 38 hours (with two it stays at 232 from 56 hours on); a topic's day just before a move in 1.15, 1.7 and 1.95 times the time that a
- * table in topic order takes.
+ * of 2,100 topics every 10 s after 38 hours (with two it stays at 232 from 56 hours on); a topic's day just before a move
+ * is read in 1.15, 1.7 and 1.95 times the time that a table in topic order takes.
  */
 const MOVED_MS = 2 * HOUR_MS;
 

@@ -35,8 +35,8 @@ export function sectionOf(report: BenchReport): string {
   return [
     `Measured by \`npm run bench\` on ${report.machine}; version ${report.version}, ${report.date}, ${report.seconds} s. "Bare" is a socket, or the`,
     "database's own driver, with nothing around it, in the same run: compare ratios, since a machine's own figures vary.",
-    `${reached} of ${judged.length} targets reached. What ran for 600 s is \`npm run bench -- --long\`, with \`--database URL\` for PostgreSQL: a run of its own, kept from`,
-    'an earlier day where the others are newer, and then from a slower machine (2 × AMD EPYC).',
+    `${reached} of ${judged.length} targets reached. What ran for 600 s is \`npm run bench -- --long\`, with \`--database URL\` for PostgreSQL, whose`,
+    'figures are of an earlier run on a slower machine (2 × AMD EPYC).',
     ...gatewayLines(report.figures),
     '',
     '<details><summary>All figures</summary>',

@@ -39,7 +39,7 @@ async function crash(kills: number) {
   return withServer(dialect, (server) => crashRun({ kills, load: { ...load, dialect }, url: server.url, server }));
 }
 
-/** 20 meters at 1 s, the server away for a minute, three times. */
+/** 20 meters at 1 s, the server away for 40 s at a time. */
 async function outage(outages: number) {
   const dialect = kind === 'mysql' ? 'mysql' : 'postgresql';
   const load = { dialect, meters: 20, metrics: 21, intervalMs: 1000, prefix: 'outage' } as const;

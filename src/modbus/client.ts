@@ -46,23 +46,32 @@ export class ExceptionAnswer {
   }
 }
 
+/** Who waits for a client's answers. */
+export interface Receiver {
+  /** A request's frame is to be sent. */
+  send(frame: Buffer): void;
+  answered(answer: Answer): void;
+  /** With an ExceptionAnswer, or with whatever the client rejects with. */
+  refused(error: unknown): void;
+}
+
 export class UnitClient {
   readonly #wire: Wire;
   readonly #client: Client;
+  readonly #answered: (result: { readonly response: Answer }) => void;
+  readonly #refused: (error: unknown) => void;
 
-  /** `send` is called with each request's frame. */
-  constructor(unitId: number, send: (frame: Buffer) => void) {
-    this.#wire = new Wire(send);
+  constructor(unitId: number, receiver: Receiver) {
+    this.#wire = new Wire((frame) => receiver.send(frame));
     this.#client = new jsmodbus.client.TCP(this.#wire as unknown as Socket, unitId, NEVER_MS);
+    this.#answered = ({ response }) => receiver.answered(response);
+    this.#refused = (error) => receiver.refused(exceptionIn(error) ?? error);
     this.#wire.emit('connect');
   }
 
-  /** Calls one of them, later: `onError` with an ExceptionAnswer, or with whatever the client rejects with. */
-  read(request: ReadRequest, onAnswer: (answer: Answer) => void, onError: (error: unknown) => void): void {
-    READERS[request.function](this.#client, request.start, request.count).then(
-      ({ response }) => onAnswer(response),
-      (error: unknown) => onError(exceptionIn(error) ?? error),
-    );
+  /** The receiver is sent the frame at once, and later the answer or why there is none. */
+  read(request: ReadRequest): void {
+    READERS[request.function](this.#client, request.start, request.count).then(this.#answered, this.#refused);
   }
 
   /** Hands over the one answer that was asked for. */

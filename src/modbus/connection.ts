@@ -4,7 +4,8 @@
 import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
 import { messageOf } from '../errors.js';
 import { offAbort, onAbort } from './abort.js';
-import { type Answer, ExceptionAnswer, UnitClient } from './client.js';
+import { type Answer, ExceptionAnswer, type Receiver, UnitClient } from './client.js';
+import { Deadline } from './deadline.js';
 import { connectText, ModbusFailure, type ModbusFailureKind } from './failure.js';
 import {
   byteCountOf,
@@ -29,10 +30,17 @@ export interface Endpoint {
   readonly port: number;
 }
 
-interface Exchange {
-  readonly expected: ExpectedAnswer;
+/** Who asked. One of them is called, once, later than `ask`. */
+export interface Asking {
+  answered(data: Buffer): void;
+  failed(failure: ModbusFailure): void;
+}
+
+interface Exchange extends ExpectedAnswer {
+  readonly request: ReadRequest;
   readonly client: UnitClient;
-  readonly fail: (failure: ModbusFailure) => void;
+  readonly asking: Asking;
+  readonly timeoutMs: number;
 }
 
 let transactionId = Math.floor(Math.random() * 65_536);
@@ -46,7 +54,7 @@ function nextTransactionId(): number {
   return transactionId;
 }
 
-export class Connection {
+export class Connection implements Receiver {
   readonly #endpoint: Endpoint;
   readonly #socket: Socket;
   readonly #clients = new Map<number, UnitClient>();
@@ -56,6 +64,9 @@ export class Connection {
   /** The number that the client itself gave the request, which it wants to see again. */
   #clientTransactionId = 0;
   #rejectConnect: ((failure: ModbusFailure) => void) | null = null;
+  readonly #deadline = new Deadline(() => this.#late());
+  /** Of the newest request; listened to until another comes. */
+  #signal: AbortSignal | undefined;
   #alive = true;
   #stale = false;
 
@@ -64,7 +75,7 @@ export class Connection {
     const onread: OnReadOpts = {
       buffer: Buffer.allocUnsafe(RECEIVE_BYTES),
       callback: (length, bytes) => {
-        this.#receive(bytes, length);
+        this.#receive(bytes as Buffer, length);
         return true;
       },
     };
@@ -117,52 +128,51 @@ export class Connection {
     });
   }
 
-  /** Rejects with a ModbusFailure; after any but an exception the connection is gone. One call at a time. */
-  ask(request: ReadRequest, { timeoutMs, signal }: ReadOptions): Promise<Buffer> {
-    return new Promise((resolve, reject) => {
-      const expected = {
-        transactionId: nextTransactionId(),
-        unitId: request.unitId,
-        functionCode: FUNCTION_CODES[request.function],
-        byteCount: byteCountOf(request),
-      };
-      const leave = () => {
-        clearTimeout(timer);
-        if (signal) offAbort(signal, abort);
-        this.#exchange = null;
-      };
-      const fail = (failure: ModbusFailure) => {
-        leave();
-        reject(failure);
-      };
-      const late = () => {
-        if (this.#exchange === exchange) this.#fail('timeout', `timeout after ${timeoutMs} ms`);
-      };
-      // After a pause of the whole process, timers run before the sockets: what has arrived meanwhile is looked at first.
-      const timer = setTimeout(() => setImmediate(late), timeoutMs);
-      const abort = () => this.#fail('aborted', 'given up', signal?.reason);
-      if (signal) onAbort(signal, abort);
+  /** Fails with a ModbusFailure; after any but an exception the connection is gone. One call at a time. */
+  ask(request: ReadRequest, { timeoutMs, signal }: ReadOptions, asking: Asking): void {
+    const client = this.#clientOf(request.unitId);
+    this.#exchange = {
+      transactionId: nextTransactionId(),
+      unitId: request.unitId,
+      functionCode: FUNCTION_CODES[request.function],
+      byteCount: byteCountOf(request),
+      request,
+      client,
+      asking,
+      timeoutMs,
+    };
+    this.#receivedBytes = 0;
+    this.#deadline.start(timeoutMs);
+    this.#listenTo(signal);
+    client.read(request);
+  }
 
-      const client = this.#clientOf(request.unitId);
-      const exchange: Exchange = { expected, client, fail: (failure) => fail(this.#about(request, failure)) };
-      this.#exchange = exchange;
-      this.#receivedBytes = 0;
-      client.read(
-        request,
-        (answer) => {
-          if (this.#exchange !== exchange) return;
-          if (!fits(answer, expected)) return this.#fail('bad-answer', 'bad answer: misread by the parser');
-          leave();
-          resolve(answer.body.valuesAsBuffer);
-        },
-        (error) => {
-          if (this.#exchange !== exchange) return;
-          if (!(error instanceof ExceptionAnswer)) return this.#fail('bad-answer', 'bad answer: not understood', error);
-          const message = exceptionText(error.code);
-          exchange.fail(new ModbusFailure({ kind: 'exception', message, exceptionCode: error.code }));
-        },
-      );
-    });
+  /** Of its client. */
+  send(frame: Buffer): void {
+    if (!this.#exchange) return;
+    this.#clientTransactionId = frame.readUInt16BE(0);
+    frame.writeUInt16BE(this.#exchange.transactionId, 0);
+    this.#socket.write(frame);
+  }
+
+  /** Of its client. */
+  answered(answer: Answer): void {
+    const exchange = this.#exchange;
+    if (!exchange) return;
+    if (!fits(answer, exchange)) return void this.#fail('bad-answer', 'bad answer: misread by the parser');
+    this.#end();
+    exchange.asking.answered(answer.body.valuesAsBuffer);
+  }
+
+  /** Of its client. */
+  refused(error: unknown): void {
+    const exchange = this.#exchange;
+    if (!exchange) return;
+    if (!(error instanceof ExceptionAnswer)) return void this.#fail('bad-answer', 'bad answer: not understood', error);
+    this.#end();
+    const message = exceptionText(error.code);
+    const failure = new ModbusFailure({ kind: 'exception', message, exceptionCode: error.code });
+    exchange.asking.failed(this.#about(exchange.request, failure));
   }
 
   /** Closes at once; a request in flight fails as `disconnected`. */
@@ -177,20 +187,33 @@ export class Connection {
   #clientOf(unitId: number): UnitClient {
     let client = this.#clients.get(unitId);
     if (!client) {
-      client = new UnitClient(unitId, (frame) => this.#send(frame));
+      client = new UnitClient(unitId, this);
       this.#clients.set(unitId, client);
     }
     return client;
   }
 
-  #send(frame: Buffer): void {
-    if (!this.#exchange) return;
-    this.#clientTransactionId = frame.readUInt16BE(0);
-    frame.writeUInt16BE(this.#exchange.expected.transactionId, 0);
-    this.#socket.write(frame);
+  #end(): void {
+    this.#exchange = null;
+    this.#deadline.end();
   }
 
-  #receive(chunk: Uint8Array, length: number): void {
+  #late(): void {
+    if (this.#exchange) this.#fail('timeout', `timeout after ${this.#exchange.timeoutMs} ms`);
+  }
+
+  #listenTo(signal: AbortSignal | undefined): void {
+    if (signal === this.#signal) return;
+    if (this.#signal) offAbort(this.#signal, this.#abort);
+    this.#signal = signal;
+    if (signal) onAbort(signal, this.#abort);
+  }
+
+  readonly #abort = (): void => {
+    if (this.#exchange) this.#fail('aborted', 'given up', this.#signal?.reason);
+  };
+
+  #receive(chunk: Buffer, length: number): void {
     if (!this.#alive) return;
     const exchange = this.#exchange;
     if (!exchange) {
@@ -198,10 +221,10 @@ export class Connection {
       return;
     }
     const taken = Math.min(length, this.#received.length - this.#receivedBytes);
-    this.#received.set(chunk.subarray(0, taken), this.#receivedBytes);
+    chunk.copy(this.#received, this.#receivedBytes, 0, taken);
     this.#receivedBytes += taken;
 
-    const verdict = judgeAnswer(this.#received, this.#receivedBytes, exchange.expected);
+    const verdict = judgeAnswer(this.#received, this.#receivedBytes, exchange);
     switch (verdict) {
       case 'incomplete':
         break;
@@ -232,6 +255,8 @@ export class Connection {
 
   #drop(): void {
     this.#alive = false;
+    this.#deadline.close();
+    this.#listenTo(undefined);
     this.#socket.destroy();
   }
 
@@ -250,9 +275,10 @@ export class Connection {
     const exchange = this.#exchange;
     this.#drop();
     if (!this.#rejectConnect && !exchange) return;
+    this.#end();
     const failure = new ModbusFailure({ kind, message, cause });
     this.#rejectConnect?.(failure);
-    exchange?.fail(failure);
+    exchange?.asking.failed(this.#about(exchange.request, failure));
     exchange?.client.close();
   }
 

@@ -4,28 +4,38 @@
 // connection fails, fails with it.
 
 import { systemClock } from '../clock.js';
-import { messageOf } from '../errors.js';
 import type { Log } from '../log.js';
 import { linkKeyOf } from '../meter.js';
 import { offAbort, onAbort } from './abort.js';
-import { Connection } from './connection.js';
+import { type Asking, Connection } from './connection.js';
 import { ModbusFailure } from './failure.js';
 import { describeRequest, requestProblem } from './protocol.js';
 import type { Link, ReadOptions, ReadRequest } from './reader.js';
 
-interface Waiter {
-  readonly go: () => void;
-  readonly fail: (failure: ModbusFailure) => void;
+interface Turn {
+  readonly request: ReadRequest;
+  readonly options: ReadOptions;
+  readonly resolve: (data: Buffer) => void;
+  readonly reject: (failure: ModbusFailure) => void;
 }
 
-export class ModbusLink implements Link {
+interface Waiting {
+  readonly turn: Turn;
+  /** Its caller gives up. */
+  readonly abort: () => void;
+}
+
+export class ModbusLink implements Link, Asking {
   readonly key: string;
   readonly #host: string;
   readonly #port: number;
   readonly #log: Log;
   #connection: Connection | null = null;
-  #busy = false;
-  readonly #waiting: Waiter[] = [];
+  /** Under way. */
+  #turn: Turn | null = null;
+  /** It was asked on a connection that had been idle. */
+  #onIdle = false;
+  readonly #waiting: Waiting[] = [];
   #quietSince = Number.NEGATIVE_INFINITY;
   #closed = false;
 
@@ -36,34 +46,34 @@ export class ModbusLink implements Link {
     this.#log = log;
   }
 
-  async read(request: ReadRequest, options: ReadOptions): Promise<Buffer> {
-    const problem = requestProblem(request);
-    if (problem !== null) throw new ModbusFailure({ kind: 'bad-request', message: problem });
-    if (this.#busy) await this.#turn(request, options.signal);
-    this.#busy = true;
-    try {
-      if (options.pauseMs > 0) await this.#pause(options);
-      this.#checkWanted(request, options);
-      const idle = this.#connection;
-      if (idle?.alive) {
-        try {
-          return await idle.ask(request, options);
-        } catch (error) {
-          if (!idle.stale) throw error;
-          this.#log.debug('stale connection, asking again on a new one', { link: this.key, cause: messageOf(error) });
-        }
-        this.#checkWanted(request, options);
-      }
-      const connection = await this.#connect(options);
-      this.#checkWanted(request, options);
-      return await connection.ask(request, options);
-    } finally {
-      this.#quietSince = performance.now();
-      // The turn is handed over, so that nobody who asks meanwhile gets in between.
-      const next = this.#waiting.shift();
-      if (next) next.go();
-      else this.#busy = false;
+  read(request: ReadRequest, options: ReadOptions): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
+      const problem = requestProblem(request);
+      if (problem !== null) return reject(new ModbusFailure({ kind: 'bad-request', message: problem }));
+      const turn = { request, options, resolve, reject };
+      if (this.#turn) this.#wait(turn);
+      else this.#begin(turn);
+    });
+  }
+
+  /** Of its connection. */
+  answered(data: Buffer): void {
+    const turn = this.#turn;
+    this.#end();
+    turn?.resolve(data);
+  }
+
+  /** Of its connection. */
+  failed(failure: ModbusFailure): void {
+    const turn = this.#turn;
+    if (turn && this.#onIdle && this.#connection?.stale) {
+      const { message } = failure;
+      this.#log.debug('stale connection, asking again on a new one', { link: this.key, cause: message });
+      void this.#askAnew(turn);
+      return;
     }
+    this.#end();
+    turn?.reject(failure);
   }
 
   disconnect(): void {
@@ -74,6 +84,41 @@ export class ModbusLink implements Link {
     this.#closed = true;
     this.#failWaiting(new ModbusFailure({ kind: 'aborted', message: `the link to ${this.key} was closed` }));
     await this.#connection?.close();
+  }
+
+  #begin(turn: Turn): void {
+    this.#turn = turn;
+    if (turn.options.pauseMs > 0) void this.#pause(turn.options).then(() => this.#ask(turn));
+    else this.#ask(turn);
+  }
+
+  /** The turn is handed over, so that nobody who asks meanwhile gets in between. */
+  #end(): void {
+    this.#quietSince = performance.now();
+    this.#turn = null;
+    const next = this.#waiting.shift();
+    if (!next) return;
+    if (next.turn.options.signal) offAbort(next.turn.options.signal, next.abort);
+    this.#begin(next.turn);
+  }
+
+  #ask(turn: Turn): void {
+    const connection = this.#connection;
+    if (!connection?.alive || !this.#wanted(turn)) return void this.#askAnew(turn);
+    this.#onIdle = true;
+    connection.ask(turn.request, turn.options, this);
+  }
+
+  async #askAnew(turn: Turn): Promise<void> {
+    this.#onIdle = false;
+    try {
+      this.#checkWanted(turn);
+      const connection = await this.#connect(turn.options);
+      this.#checkWanted(turn);
+      connection.ask(turn.request, turn.options, this);
+    } catch (error) {
+      this.failed(error as ModbusFailure);
+    }
   }
 
   async #connect(options: ReadOptions): Promise<Connection> {
@@ -88,33 +133,17 @@ export class ModbusLink implements Link {
     }
   }
 
-  /** Resolves when all requests that came before have ended. */
-  #turn(request: ReadRequest, signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const leave = () => {
-        if (signal) offAbort(signal, abort);
-      };
-      const waiter: Waiter = {
-        go: () => {
-          leave();
-          resolve();
-        },
-        fail: (failure) => {
-          leave();
-          reject(failure);
-        },
-      };
-      const abort = () => {
-        this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
-        reject(this.#givenUp(request, signal));
-      };
-      if (signal?.aborted) {
-        reject(this.#givenUp(request, signal));
-        return;
-      }
-      if (signal) onAbort(signal, abort);
-      this.#waiting.push(waiter);
-    });
+  /** Until all requests that came before have ended. */
+  #wait(turn: Turn): void {
+    const { signal } = turn.options;
+    if (signal?.aborted) return void turn.reject(this.#givenUp(turn));
+    const abort = () => {
+      this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+      turn.reject(this.#givenUp(turn));
+    };
+    const waiting: Waiting = { turn, abort };
+    if (signal) onAbort(signal, abort);
+    this.#waiting.push(waiting);
   }
 
   async #pause({ pauseMs, signal }: ReadOptions): Promise<void> {
@@ -122,16 +151,23 @@ export class ModbusLink implements Link {
     if (restMs > 0) await systemClock.sleep(restMs, signal);
   }
 
-  #checkWanted(request: ReadRequest, { signal }: ReadOptions): void {
-    if (signal?.aborted || this.#closed) throw this.#givenUp(request, signal);
+  #wanted({ options }: Turn): boolean {
+    return !options.signal?.aborted && !this.#closed;
+  }
+
+  #checkWanted(turn: Turn): void {
+    if (!this.#wanted(turn)) throw this.#givenUp(turn);
   }
 
   #failWaiting(failure: ModbusFailure): void {
-    for (const waiter of this.#waiting.splice(0)) waiter.fail(failure);
+    for (const { turn, abort } of this.#waiting.splice(0)) {
+      if (turn.options.signal) offAbort(turn.options.signal, abort);
+      turn.reject(failure);
+    }
   }
 
-  #givenUp(request: ReadRequest, signal: AbortSignal | undefined): ModbusFailure {
+  #givenUp({ request, options }: Turn): ModbusFailure {
     const message = `given up before it was sent: ${describeRequest(request)} at ${this.key}`;
-    return new ModbusFailure({ kind: 'aborted', message, cause: signal?.reason });
+    return new ModbusFailure({ kind: 'aborted', message, cause: options.signal?.reason });
   }
 }

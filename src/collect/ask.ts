@@ -5,7 +5,7 @@ import type { Clock } from '../clock.js';
 import { messageOf } from '../errors.js';
 import type { Meter } from '../meter.js';
 import { ModbusFailure } from '../modbus/failure.js';
-import type { Link } from '../modbus/reader.js';
+import type { Link, ReadRequest } from '../modbus/reader.js';
 import type { Span } from '../plan/block.js';
 import { pace } from './pace.js';
 
@@ -63,49 +63,75 @@ export class Asker {
   roundTripMs: number | null = null;
   readonly #init: AskerInit;
   #retries: number;
+  /** The one under way: one at a time. */
+  #request: ReadRequest | null = null;
+  #resolve: (asked: Asked) => void = () => {};
+  #tries = 0;
+  #sentAt = 0;
+  #remainingMs = 0;
 
   constructor(init: AskerInit) {
     this.#init = init;
     this.#retries = init.retries;
   }
 
-  async ask(span: Span): Promise<Asked> {
-    const { clock, deadline, link, meter, signal, timeoutMs } = this.#init;
-    const { unitId, pauseMs } = meter;
-    const request = { unitId, function: span.function, start: span.start, count: span.count };
-    for (let tries = 0; ; tries++) {
-      if (this.requests > 0) await pace(false);
-      const stopped = this.#stopReason();
-      if (stopped !== null) return this.#cutBy(stopped);
-      const sentAt = clock.monotonic();
-      const remainingMs = deadline - sentAt;
-      let failure: ModbusFailure;
-      this.requests++;
-      try {
-        const data = await link.read(request, { timeoutMs: Math.min(timeoutMs, remainingMs), pauseMs, signal });
-        this.#heard(sentAt);
-        return { kind: 'answer', data };
-      } catch (error) {
-        failure = asFailure(error);
-      }
-      if (failure.kind === 'aborted') return this.#cutBy(this.#stopReason() ?? 'shutdown');
-      if (failure.kind === 'exception' && !isGatewayCode(failure.exceptionCode)) this.#heard(sentAt);
-      if (failure.kind === 'timeout' && remainingMs < timeoutMs) return this.#cutBy('deadline');
-      const hasTime = clock.monotonic() + meter.retryWaitMs < deadline;
-      // Busy is an answer: waiting for a meter that is known to be there is never spared.
-      const retries = failure.kind === 'exception' && isBusy(failure.exceptionCode) ? meter.retries : this.#retries;
-      if (tries >= retries || !hasTime || !worthRetrying(failure)) {
-        // A connection that keeps breaking would cost every further request its retries too.
-        if (failure.kind !== 'exception') this.#retries = 0;
-        return { kind: 'failed', failure };
-      }
-      await clock.sleep(meter.retryWaitMs, signal);
-    }
+  /** Never rejects. Without an async function: two of them per poll were a sixth of all garbage. */
+  ask(span: Span): Promise<Asked> {
+    const { unitId } = this.#init.meter;
+    this.#request = { unitId, function: span.function, start: span.start, count: span.count };
+    this.#tries = 0;
+    return new Promise((resolve) => {
+      this.#resolve = resolve;
+      this.#next();
+    });
   }
 
-  #heard(sentAt: number): void {
+  #next(): void {
+    if (this.requests === 0) this.#send();
+    else pace(false, this.#send);
+  }
+
+  readonly #send = (): void => {
+    const { clock, deadline, link, meter, signal, timeoutMs } = this.#init;
+    const stopped = this.#stopReason();
+    if (stopped !== null) return void this.#resolve(this.#cutBy(stopped));
+    this.#sentAt = clock.monotonic();
+    this.#remainingMs = deadline - this.#sentAt;
+    this.requests++;
+    const options = { timeoutMs: Math.min(timeoutMs, this.#remainingMs), pauseMs: meter.pauseMs, signal };
+    link.read(this.#request as ReadRequest, options).then(this.#answered, this.#failed);
+  };
+
+  readonly #answered = (data: Buffer): void => {
+    this.#heard();
+    this.#resolve({ kind: 'answer', data });
+  };
+
+  readonly #failed = (error: unknown): void => {
+    const { clock, deadline, meter, timeoutMs } = this.#init;
+    const failure = asFailure(error);
+    if (failure.kind === 'aborted') return void this.#resolve(this.#cutBy(this.#stopReason() ?? 'shutdown'));
+    if (failure.kind === 'exception' && !isGatewayCode(failure.exceptionCode)) this.#heard();
+    if (failure.kind === 'timeout' && this.#remainingMs < timeoutMs) return void this.#resolve(this.#cutBy('deadline'));
+    const hasTime = clock.monotonic() + meter.retryWaitMs < deadline;
+    // Busy is an answer: waiting for a meter that is known to be there is never spared.
+    const retries = failure.kind === 'exception' && isBusy(failure.exceptionCode) ? meter.retries : this.#retries;
+    if (this.#tries < retries && hasTime && worthRetrying(failure)) return void this.#again();
+    // A connection that keeps breaking would cost every further request its retries too.
+    if (failure.kind !== 'exception') this.#retries = 0;
+    this.#resolve({ kind: 'failed', failure });
+  };
+
+  async #again(): Promise<void> {
+    const { clock, meter, signal } = this.#init;
+    this.#tries++;
+    await clock.sleep(meter.retryWaitMs, signal);
+    this.#next();
+  }
+
+  #heard(): void {
     this.answered = true;
-    this.roundTripMs = this.#init.clock.monotonic() - sentAt;
+    this.roundTripMs = this.#init.clock.monotonic() - this.#sentAt;
   }
 
   /** The signal may also be the deadline's: what the clock says decides. */

@@ -130,7 +130,15 @@ export class Lane {
     turns.lastAsked = start;
     turns.probing = turns.health.state === 'offline';
     this.#current = job;
-    const { poll, roundTripMs } = await this.#ask(job, deadline, this.#patience(job, start));
+    const { slot } = job;
+    const timeoutMs = this.#patience(job, start);
+    let result: Awaited<ReturnType<Poller['poll']>>;
+    try {
+      result = await turns.poller.poll({ slot, deadline, retries: 0, timeoutMs, signal: this.#stop.signal });
+    } catch (error) {
+      result = this.#brokenDown(job, error);
+    }
+    const { poll, roundTripMs } = result;
     this.#current = null;
     turns.probing = false;
     turns.roundTripMs = roundTripMs ?? turns.roundTripMs;
@@ -165,17 +173,11 @@ export class Lane {
   }
 
   /** A poller that throws is a mistake in the program: it costs its own meter this slot, and is logged. */
-  async #ask({ turns, slot }: Job, deadline: number, timeoutMs: number): Promise<Awaited<ReturnType<Poller['poll']>>> {
+  #brokenDown({ turns: { meter }, slot }: Job, error: unknown): Awaited<ReturnType<Poller['poll']>> {
     const { clock, log } = this.#options;
-    const now = clock.now();
-    try {
-      return await turns.poller.poll({ slot, deadline, retries: 0, timeoutMs, signal: this.#stop.signal });
-    } catch (error) {
-      const { meter } = turns;
-      log.error('reading a meter broke down', { meter: meter.name, error });
-      const poll = unreadPoll(meter, { slot, readAt: now, reason: 'bad answer', error: messageOf(error) });
-      return { poll, roundTripMs: null };
-    }
+    log.error('reading a meter broke down', { meter: meter.name, error });
+    const poll = unreadPoll(meter, { slot, readAt: clock.now(), reason: 'bad answer', error: messageOf(error) });
+    return { poll, roundTripMs: null };
   }
 
   /** One refused connection is a failed try of every meter behind it. */

@@ -8,14 +8,12 @@ const beginning: (() => void)[] = [];
 const others: (() => void)[] = [];
 let scheduled = false;
 
-/** Resolves when the next request may be sent. `begins`: it is the first one of its poll. */
-export function pace(begins: boolean): Promise<void> {
-  return new Promise((resolve) => {
-    (begins ? beginning : others).push(resolve);
-    if (scheduled) return;
-    scheduled = true;
-    setImmediate(release);
-  });
+/** Calls `go` when the next request may be sent. `begins`: it is the first one of its poll. */
+export function pace(begins: boolean, go: () => void): void {
+  (begins ? beginning : others).push(go);
+  if (scheduled) return;
+  scheduled = true;
+  setImmediate(release);
 }
 
 async function release(): Promise<void> {

@@ -4,7 +4,7 @@
 import type { Columns, Decoder } from '../codec/decode.js';
 import type { Meter } from '../meter.js';
 import type { ModbusFailure } from '../modbus/failure.js';
-import type { Block, Plan, Span } from '../plan/block.js';
+import type { Block, Span } from '../plan/block.js';
 import type { MissingReason } from '../reading.js';
 import { type Asked, type Asker, meaningOf } from './ask.js';
 import type { Answer } from './explore.js';
@@ -35,18 +35,28 @@ export class Pass implements Columns {
     return this.stop === null ? null : `ended early: ${this.stop}`;
   }
 
-  async read(plan: Plan): Promise<void> {
-    for (const index of plan.unread) this.missing.set(index, 'refused before');
-    for (const block of plan.blocks) {
-      if (this.stop === null) this.#take(block, this.#noted(await this.#asker.ask(block)));
-      else for (const index of block.metrics) this.missing.set(index, this.stop);
+  /** What came of asking for a block. */
+  take(block: Block, asked: Asked): void {
+    this.#note(asked);
+    if (asked.kind === 'answer') {
+      this.accepted.push(block);
+      this.#decoder.decode(block, asked.data, this);
+      return;
     }
+    for (const index of block.metrics) this.missing.set(index, reasonOf(asked));
+    if (isRefusal(asked)) this.refused.push(block);
+  }
+
+  /** Metrics that were not asked for. */
+  leave(metrics: Iterable<number>, reason: MissingReason): void {
+    for (const index of metrics) this.missing.set(index, reason);
   }
 
   /** Asks part of a refused block. What it answers is kept at once, so that finding out why costs no reading. */
   async askPart(span: Span): Promise<Answer> {
     if (this.stop !== null) return 'stop';
-    const asked = this.#noted(await this.#asker.ask(span));
+    const asked = await this.#asker.ask(span);
+    this.#note(asked);
     const within = this.#refusedWithin(span);
     if (asked.kind === 'answer') {
       for (const index of within) this.missing.delete(index);
@@ -58,22 +68,11 @@ export class Pass implements Columns {
     return 'refused';
   }
 
-  #take(block: Block, asked: Asked): void {
-    if (asked.kind === 'answer') {
-      this.accepted.push(block);
-      this.#decoder.decode(block, asked.data, this);
-      return;
-    }
-    for (const index of block.metrics) this.missing.set(index, reasonOf(asked));
-    if (isRefusal(asked)) this.refused.push(block);
-  }
-
-  #noted(asked: Asked): Asked {
+  #note(asked: Asked): void {
     if (asked.kind === 'failed') this.failure ??= asked.failure;
     if (asked.kind === 'cut' || (asked.kind === 'failed' && meaningOf(asked.failure) === 'silent')) {
       this.stop = reasonOf(asked);
     }
-    return asked;
   }
 
   /** Metrics within the span that so far only a refused block asked for. */

@@ -8,7 +8,7 @@ import type { Log } from '../log.js';
 import type { Meter } from '../meter.js';
 import type { ModbusFailure } from '../modbus/failure.js';
 import type { Link } from '../modbus/reader.js';
-import type { Learned, Plan } from '../plan/block.js';
+import type { Learned, Plan, Refusal } from '../plan/block.js';
 import { blockToRetry, planBlocks } from '../plan/blocks.js';
 import type { LearnedPlans } from '../plan/learned.js';
 import type { MissingReason, Poll } from '../reading.js';
@@ -76,14 +76,20 @@ export class MeterPoller {
   /** Reads every block of the plan. Never rejects. */
   async poll(request: PollRequest): Promise<PollResult> {
     const { clock } = this.#init;
-    await pace(true);
+    await new Promise<void>((go) => pace(true, go));
     const readAt = clock.now();
     const startedAt = clock.monotonic();
     const asker = this.#asker(request, request.retries ?? this.meter.retries);
     const pass = new Pass({ meter: this.meter, decoder: this.#decoder, asker });
-    await pass.read(this.#plan);
+    const { blocks, unread } = this.#plan;
+    pass.leave(unread, 'refused before');
+    for (const block of blocks) {
+      if (pass.stop === null) pass.take(block, await asker.ask(block));
+      else pass.leave(block.metrics, pass.stop);
+    }
+    const refusal = pass.stop === null ? this.#init.learned.due(this.meter) : null;
     if (pass.refused.length > 0 && clock.monotonic() >= this.#exploreAt) await this.#explore(pass);
-    else if (pass.stop === null) await this.#retryRefusal(asker);
+    else if (refusal !== null) await this.#retry(refusal, asker);
     this.#decoder.finish(pass);
     const { values, missing, failure } = pass;
     const poll: Poll = {
@@ -127,10 +133,8 @@ export class MeterPoller {
   }
 
   /** At most one per poll. A request that ends in silence counts as refused too: it must not be asked every time. */
-  async #retryRefusal(asker: Asker): Promise<void> {
+  async #retry(refusal: Refusal, asker: Asker): Promise<void> {
     const { learned: plans, log } = this.#init;
-    const refusal = plans.due(this.meter);
-    if (refusal === null) return;
     const learned = plans.get(this.meter);
     const block = blockToRetry(this.meter.metrics, { ...this.#limits, learned }, refusal);
     const asked = block === null ? null : await asker.ask(block);

@@ -8,9 +8,6 @@ import type { RegisterFunction } from '../meter.js';
 import { jsmodbus } from './jsmodbus.js';
 import type { ReadRequest } from './reader.js';
 
-/** The link has the deadline; the client's own timer must only never fire first. */
-const NEVER_MS = 2 ** 31 - 1;
-
 type Client = InstanceType<typeof jsmodbus.client.TCP>;
 
 /** What a client needs of a socket: events, and a write. */
@@ -63,7 +60,7 @@ export class UnitClient {
 
   constructor(unitId: number, receiver: Receiver) {
     this.#wire = new Wire((frame) => receiver.send(frame));
-    this.#client = new jsmodbus.client.TCP(this.#wire as unknown as Socket, unitId, NEVER_MS);
+    this.#client = new jsmodbus.client.TCP(this.#wire as unknown as Socket, unitId);
     this.#answered = ({ response }) => receiver.answered(response);
     this.#refused = (error) => receiver.refused(exceptionIn(error) ?? error);
     this.#wire.emit('connect');
@@ -77,11 +74,6 @@ export class UnitClient {
   /** Hands over the one answer that was asked for. */
   deliver(frame: Buffer): void {
     this.#wire.emit('data', frame);
-  }
-
-  /** Lets go of a request that will not be answered, and of its timer. */
-  close(): void {
-    this.#wire.emit('close');
   }
 }
 

@@ -279,7 +279,6 @@ export class Connection implements Receiver {
     const failure = new ModbusFailure({ kind, message, cause });
     this.#rejectConnect?.(failure);
     exchange?.asking.failed(this.#about(exchange.request, failure));
-    exchange?.client.close();
   }
 
   #about(request: ReadRequest, { kind, message, exceptionCode, cause }: ModbusFailure): ModbusFailure {

@@ -37,4 +37,23 @@ Object.assign(ModbusTCPResponse, {
   fromBuffer: (buffer: Buffer) => (buffer.length === 0 ? null : parse(buffer)),
 });
 
+// It makes numbers of the registers, and of those two more arrays; their bytes are all that is wanted.
+const { ReadHoldingRegistersResponseBody, ReadInputRegistersResponseBody } = jsmodbus.responses;
+const NO_VALUES: number[] = [];
+for (const [Body, functionCode] of [
+  [ReadHoldingRegistersResponseBody, 3],
+  [ReadInputRegistersResponseBody, 4],
+] as const) {
+  Object.assign(Body, {
+    fromBuffer: (buffer: Buffer) => {
+      const byteCount = buffer.readUInt8(1);
+      if (buffer[0] !== functionCode || buffer.length < 2 + byteCount) return null;
+      return new Body(byteCount, NO_VALUES, buffer.subarray(2, 2 + byteCount));
+    },
+  });
+}
+
+// The link has the deadline: a timer for every request is set for nothing.
+Object.assign(jsmodbus.UserRequest.prototype, { start: () => {} });
+
 export { jsmodbus };

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { pace } from '../../src/collect/pace.js';
+import * as pacing from '../../src/collect/pace.js';
+
+const pace = (begins: boolean) => new Promise<void>((go) => pacing.pace(begins, go));
 
 test('polls that begin go before requests that follow, each kind in its order', async () => {
   const order: string[] = [];

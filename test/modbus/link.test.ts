@@ -167,6 +167,19 @@ describe('a link', { timeout: 60_000 }, () => {
     assert.equal(server.requestCount, 0);
   });
 
+  test('each request waits for its own time, be it longer or shorter than that of the one before', async () => {
+    await server.setFault('silent', { unitId: 9 });
+    for (const [before, timeoutMs] of [
+      [50, 200],
+      [600_000, 50],
+    ] as const) {
+      await read(0, 1, 1, { ...OPTIONS, timeoutMs: before });
+      const begun = performance.now();
+      await assert.rejects(read(0, 1, 9, { ...OPTIONS, timeoutMs }), failure('timeout', new RegExp(`${timeoutMs} ms`)));
+      assert.ok(performance.now() - begun >= timeoutMs);
+    }
+  });
+
   test('many requests share one listener on their signal', async () => {
     const { signal } = new AbortController();
     let listeners = 0;

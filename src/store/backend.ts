@@ -2,7 +2,7 @@
 
 import type { Batch } from './batch.js';
 import { POLL_COLUMNS } from './batch.js';
-import { type Db, runAll } from './db.js';
+import type { Db } from './db.js';
 import { isDuplicate, toStoreFailure } from './failure.js';
 import { takeLease } from './lease.js';
 import { Registry } from './registry.js';
@@ -41,7 +41,7 @@ export class PrismaBackend implements Backend {
   write(batch: Batch): Promise<void> {
     return this.#translated(async () => {
       this.#registry.add(batch.newMeters);
-      await this.#registry.resolve(newestSlots(batch));
+      await this.#registry.resolve(newestSlots(batch, (key) => !this.#registry.knows(key)));
       const rows = toRows(batch, this.#registry.idsOf);
       await writeRows(this.db, this.sql, rows);
     });
@@ -81,10 +81,10 @@ export class PrismaBackend implements Backend {
 export async function writeRows(db: Db, sql: Sql, rows: Rows): Promise<void> {
   await sql.prepare(db, rows.readings);
   try {
-    await runAll(db, sql.write(rows));
+    await sql.write(db, rows);
   } catch (error) {
     if (!sql.writeAgain || !isDuplicate(error)) throw error;
-    await runAll(db, sql.writeAgain(rows));
+    await sql.writeAgain(db, rows);
   }
 }
 
@@ -97,9 +97,12 @@ export async function translated<T>(work: () => Promise<T>, dialect: Dialect): P
   }
 }
 
-function newestSlots(batch: Batch): Map<number, number> {
+/** Of the meters that are `wanted`, by their keys. */
+function newestSlots(batch: Batch, wanted: (meterKey: number) => boolean): Map<number, number> {
   const newest = new Map<number, number>();
-  const note = (key: number, slot: number) => newest.set(key, Math.max(slot, newest.get(key) ?? 0));
+  const note = (key: number, slot: number) => {
+    if (wanted(key)) newest.set(key, Math.max(slot, newest.get(key) ?? 0));
+  };
   for (let i = 0; i < batch.polls.length; i += POLL_COLUMNS)
     note(batch.polls[i] as number, batch.polls[i + 1] as number);
   for (const gap of batch.gaps) note(gap.meterKey, gap.ts);

@@ -11,7 +11,7 @@ import { metersNamed, topicsOf } from './lookup.js';
 import { sqlitePath } from './open.js';
 import { columnsOf, topicColumns } from './registry.js';
 import { BUCKET_MS, Buckets } from './rows.js';
-import type { Readings, Sql } from './sql.js';
+import type { Polls, Readings, Sql } from './sql.js';
 import type { Dialect } from './store.js';
 import { insertTally, type TallyRow } from './tally.js';
 import { keepForever } from './upkeep.js';
@@ -137,23 +137,12 @@ class PrismaBulk implements Bulk {
       };
       const buckets = new Buckets();
       for (const { meterId, time } of sorted) buckets.add(meterId, time, true);
-      await writeRows(this.#db, this.#sql, { polls: '[]', gaps: null, buckets: buckets.json(), readings });
+      const polls = pollColumns([]);
+      await writeRows(this.#db, this.#sql, { polls, gaps: null, buckets: () => buckets.json(), readings });
     });
   }
 
   writePolls(polls: readonly PollRow[], gaps: readonly GapSpan[]): Promise<void> {
-    const pollsJson = polls.map((p) => {
-      return {
-        m: p.meterId,
-        s: p.slot,
-        r: p.readAt,
-        d: p.durationMs,
-        q: p.requests,
-        e: p.expected,
-        t: p.stored,
-        x: p.error,
-      };
-    });
     const gapsJson = gaps.map((g) => {
       return { m: g.meterId, s: g.ts, u: g.until, w: g.reason, n: g.slots, c: g.readings, r: null };
     });
@@ -162,9 +151,9 @@ class PrismaBulk implements Bulk {
     for (const { meterId, slot } of polls) buckets.add(meterId, slot, false);
     for (const { meterId, ts } of gaps) buckets.add(meterId, ts, false);
     const rows = {
-      polls: JSON.stringify(pollsJson),
+      polls: pollColumns(polls),
       gaps: JSON.stringify(gapsJson),
-      buckets: buckets.json(),
+      buckets: () => buckets.json(),
       readings,
     };
     return this.#run(() => writeRows(this.#db, this.#sql, rows));
@@ -263,6 +252,16 @@ class PrismaBulk implements Bulk {
   #run<T>(work: () => Promise<T>): Promise<T> {
     return translated(work, this.dialect);
   }
+}
+
+function pollColumns(polls: readonly PollRow[]): Polls {
+  return {
+    slots: Float64Array.from(polls, ({ slot }) => slot),
+    numbers: Float64Array.from(
+      polls.flatMap((p) => [p.meterId, p.readAt, p.durationMs, p.requests, p.expected, p.stored]),
+    ),
+    errors: new Map(polls.flatMap(({ error }, index) => (error === null ? [] : [[index, error] as const]))),
+  };
 }
 
 const WEEK_MS = 7 * 86_400_000;

@@ -1,5 +1,7 @@
 // SQL of MySQL 8 and MariaDB 10.6 or later. The session's time zone is UTC.
 
+import { type Db, runAll } from './db.js';
+import { pollsJson } from './rows.js';
 import type { Readings, Rows, Sql } from './sql.js';
 
 const TIME = (column: string) => `TIMESTAMPADD(MICROSECOND, ${column} * 1000, '1970-01-01')`;
@@ -60,13 +62,14 @@ FROM meter`,
 
   prepare: async () => {},
 
-  write(rows: Rows) {
-    return [
-      [INSERT_POLLS, rows.polls],
-      ...(rows.gaps === null ? [] : [[INSERT_GAPS, rows.gaps] as const]),
-      ...(rows.buckets === '[]' ? [] : [[INSERT_STALE, rows.buckets] as const]),
-      ...(rows.readings.values.length === 0 ? [] : [[INSERT_READINGS, readingsJson(rows.readings)] as const]),
-    ];
+  write(db: Db, { polls, gaps, buckets, readings }: Rows) {
+    const quarters = buckets();
+    return runAll(db, [
+      [INSERT_POLLS, pollsJson(polls)],
+      ...(gaps === null ? [] : [[INSERT_GAPS, gaps] as const]),
+      ...(quarters === '[]' ? [] : [[INSERT_STALE, quarters] as const]),
+      ...(readings.values.length === 0 ? [] : [[INSERT_READINGS, readingsJson(readings)] as const]),
+    ]);
   },
 };
 

@@ -1,6 +1,7 @@
 // SQL of PostgreSQL. A cycle is one statement, and so all or nothing in one round trip.
 
-import type { Db } from './db.js';
+import { type Db, runAll } from './db.js';
+import { pollsJson } from './rows.js';
 import type { Readings, Rows, Sql } from './sql.js';
 
 const TIME = (column: string) => `to_timestamp(${column} / 1000.0)`;
@@ -66,14 +67,14 @@ FROM meter m`,
     },
 
     // Readings that are new, as they nearly always are, take half as long where nothing is said of conflicts.
-    write: (rows) => [[WRITE, ...parametersOf(rows)]],
-    writeAgain: (rows) => [[WRITE_AGAIN, ...parametersOf(rows)]],
+    write: (db, rows) => runAll(db, [[WRITE, ...parametersOf(rows)]]),
+    writeAgain: (db, rows) => runAll(db, [[WRITE_AGAIN, ...parametersOf(rows)]]),
   };
 }
 
 function parametersOf({ polls, gaps, buckets, readings: { topicIds, slots, values } }: Rows): string[] {
   const list = (column: Int32Array | Float64Array) => `{${column.join(',')}}`;
-  return [polls, gaps ?? '[]', buckets, list(topicIds), list(slots), list(values)];
+  return [pollsJson(polls), gaps ?? '[]', buckets(), list(topicIds), list(slots), list(values)];
 }
 
 export async function makePartition(db: Db, month: number): Promise<void> {

@@ -39,10 +39,13 @@ export class Registry {
     for (const [key, meter] of meters) this.#meters.set(key, meter);
   }
 
+  knows(meterKey: number): boolean {
+    return this.#ids.has(meterKey);
+  }
+
   /** Makes sure of the ids of all these meters; `slots` holds for each meter key the newest slot that comes with it. */
   async resolve(slots: ReadonlyMap<number, number>): Promise<void> {
-    const unknown: number[] = [];
-    for (const key of slots.keys()) if (!this.#ids.has(key)) unknown.push(key);
+    const unknown = [...slots.keys()];
     for (let start = 0; start < unknown.length; start += CHUNK) {
       await this.#enter(unknown.slice(start, start + CHUNK), slots);
     }

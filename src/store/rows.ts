@@ -1,23 +1,25 @@
-// From a batch to rows: keys become ids, columns become the JSON that one statement takes.
+// From a batch to rows: keys become ids, polls come in order of their slots.
 
 import { type Batch, POLL_COLUMNS } from './batch.js';
 import type { MeterIds } from './registry.js';
-import type { Readings, Rows } from './sql.js';
+import { POLL_NUMBERS, type Polls, type Readings, type Rows } from './sql.js';
 
 export const BUCKET_MS = 900_000;
 
 export function toRows(batch: Batch, idsOf: (meterKey: number) => MeterIds): Rows {
   const order = inSlotOrder(batch, idsOf);
   return {
-    polls: pollsJson(batch, order, idsOf),
+    polls: pollsOf(batch, order),
     gaps: gapsJson(batch, idsOf),
-    buckets: bucketsJson(batch, order, idsOf),
-    readings: readingsOf(batch, order, idsOf),
+    buckets: () => bucketsJson(batch, order, idsOf),
+    readings: readingsOf(batch, order),
   };
 }
 
 interface Position {
   readonly poll: number;
+  readonly slot: number;
+  readonly ids: MeterIds;
   /** Where its values begin. */
   readonly offset: number;
 }
@@ -27,26 +29,40 @@ function inSlotOrder(batch: Batch, idsOf: (meterKey: number) => MeterIds): Posit
   const positions: Position[] = [];
   let offset = 0;
   for (let poll = 0; poll * POLL_COLUMNS < batch.polls.length; poll++) {
-    positions.push({ poll, offset });
+    positions.push({ poll, slot: at(batch, poll, 1), ids: idsOf(at(batch, poll, 0)), offset });
     offset += at(batch, poll, 5);
   }
-  return positions.sort(
-    (a, b) =>
-      at(batch, a.poll, 1) - at(batch, b.poll, 1) ||
-      idsOf(at(batch, a.poll, 0)).meterId - idsOf(at(batch, b.poll, 0)).meterId,
-  );
+  return positions.sort((a, b) => a.slot - b.slot || a.ids.meterId - b.ids.meterId);
 }
 
 const at = (batch: Batch, poll: number, column: number): number => batch.polls[poll * POLL_COLUMNS + column] as number;
 
-function pollsJson(batch: Batch, order: readonly Position[], idsOf: (meterKey: number) => MeterIds): string {
-  const errors = new Map(batch.errors);
+function pollsOf(batch: Batch, order: readonly Position[]): Polls {
+  const whole = order.filter(({ poll }) => at(batch, poll, 7) !== 0);
+  const slots = new Float64Array(whole.length);
+  const numbers = new Float64Array(whole.length * POLL_NUMBERS);
+  const errorOf = new Map(batch.errors);
+  const errors = new Map<number, string>();
+  let row = 0;
+  for (const { poll, slot, ids } of whole) {
+    slots[row] = slot;
+    numbers[row * POLL_NUMBERS] = ids.meterId;
+    for (let i = 1; i < POLL_NUMBERS; i++) numbers[row * POLL_NUMBERS + i] = at(batch, poll, i + 1);
+    const error = errorOf.get(poll);
+    if (error !== undefined) errors.set(row, error);
+    row++;
+  }
+  return { slots, numbers, errors };
+}
+
+/** [{m: meter id, s: slot, r: read at, d: duration ms, q: requests, e: expected, t: stored, x: error}] */
+export function pollsJson({ slots, numbers, errors }: Polls): string {
   const rows: string[] = [];
-  for (const { poll } of order) {
-    if (at(batch, poll, 7) === 0) continue;
-    const error = errors.get(poll);
+  for (let row = 0; row < slots.length; row++) {
+    const [m, r, d, q, e, t] = numbers.subarray(row * POLL_NUMBERS, (row + 1) * POLL_NUMBERS);
+    const error = errors.get(row);
     rows.push(
-      `{"m":${idsOf(at(batch, poll, 0)).meterId},"s":${at(batch, poll, 1)},"r":${at(batch, poll, 2)},"d":${at(batch, poll, 3)},"q":${at(batch, poll, 4)},"e":${at(batch, poll, 5)},"t":${at(batch, poll, 6)},"x":${error === undefined ? 'null' : JSON.stringify(error)}}`,
+      `{"m":${m},"s":${slots[row]},"r":${r},"d":${d},"q":${q},"e":${e},"t":${t},"x":${error === undefined ? 'null' : JSON.stringify(error)}}`,
     );
   }
   return `[${rows.join(',')}]`;
@@ -68,9 +84,7 @@ function gapsJson(batch: Batch, idsOf: (meterKey: number) => MeterIds): string |
 
 function bucketsJson(batch: Batch, order: readonly Position[], idsOf: (meterKey: number) => MeterIds): string {
   const buckets = new Buckets();
-  for (const { poll } of order) {
-    buckets.add(idsOf(at(batch, poll, 0)).meterId, at(batch, poll, 1), at(batch, poll, 6) > 0);
-  }
+  for (const { poll, slot, ids } of order) buckets.add(ids.meterId, slot, at(batch, poll, 6) > 0);
   for (const gap of batch.gaps) buckets.add(idsOf(gap.meterKey).meterId, gap.ts, false);
   return buckets.json();
 }
@@ -101,26 +115,22 @@ export class Buckets {
   }
 }
 
-function readingsOf(batch: Batch, order: readonly Position[], idsOf: (meterKey: number) => MeterIds): Readings {
+function readingsOf(batch: Batch, order: readonly Position[]): Readings {
   let count = 0;
   for (const { poll } of order) count += at(batch, poll, 6);
-  const readings = {
-    topicIds: new Int32Array(count),
-    slots: new Float64Array(count),
-    values: new Float64Array(count),
-  };
+  const topicIds = new Int32Array(count);
+  const slots = new Float64Array(count);
+  const values = new Float64Array(count);
   let row = 0;
-  for (const { poll, offset } of order) {
-    const { topicIds } = idsOf(at(batch, poll, 0));
-    const slot = at(batch, poll, 1);
-    for (let metric = 0; metric < topicIds.length; metric++) {
+  for (const { slot, ids, offset } of order) {
+    for (let metric = 0; metric < ids.topicIds.length; metric++) {
       const value = batch.values[offset + metric] as number;
       if (Number.isNaN(value)) continue;
-      readings.topicIds[row] = topicIds[metric] as number;
-      readings.slots[row] = slot;
-      readings.values[row] = value;
+      topicIds[row] = ids.topicIds[metric] as number;
+      slots[row] = slot;
+      values[row] = value;
       row++;
     }
   }
-  return readings;
+  return { topicIds, slots, values };
 }

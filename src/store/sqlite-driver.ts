@@ -16,7 +16,7 @@ import {
   type Transaction,
 } from '@prisma/driver-adapter-utils';
 import Database from 'libsql';
-import { READINGS, runReadings } from './sqlite-rows.js';
+import { WORK, type Work, workOf } from './sqlite-work.js';
 
 /** What libSQL really has; its type declarations are better-sqlite3's and promise more. */
 export interface SqliteConnection {
@@ -67,38 +67,59 @@ function adapter(connection: SqliteConnection, sync: () => void): SqlDriverAdapt
   const queryable: SqlQueryable = {
     ...identity,
     queryRaw: async (query) => translated(() => resultOf(prepare(query.sql), argumentsOf(query))),
-    executeRaw: async (query) =>
+    executeRaw: async (query) => translated(() => prepare(query.sql).run(argumentsOf(query)).changes),
+  };
+
+  /** Resolves to what ends the turn, once those who came before have ended theirs. */
+  const begin = async (): Promise<() => void> => {
+    const before = turn;
+    let release = () => {};
+    turn = new Promise((resolve) => {
+      release = resolve;
+    });
+    await before;
+    try {
+      translated(() => prepare('BEGIN IMMEDIATE').run([]));
+    } catch (error) {
+      release();
+      throw error;
+    }
+    return release;
+  };
+
+  const transact = async (work: Work): Promise<number> => {
+    const release = await begin();
+    let changes = 0;
+    try {
       translated(() => {
-        if (!query.sql.includes(READINGS)) return prepare(query.sql).run(argumentsOf(query)).changes;
-        let changes = 0;
-        runReadings(query.sql, argumentsOf(query)[0] as Uint8Array, (sql, parameters) => {
+        work((sql, parameters) => {
           changes += prepare(sql).run(parameters).changes;
         });
-        return changes;
-      }),
+        prepare('COMMIT').run([]);
+      });
+    } catch (error) {
+      // Some errors have rolled back already.
+      try {
+        prepare('ROLLBACK').run([]);
+      } catch {}
+      throw error;
+    } finally {
+      release();
+    }
+    return changes;
   };
 
   return {
     ...queryable,
     executeRaw: async (query) => {
-      const changes = await queryable.executeRaw(query);
+      const work = query.sql === WORK ? workOf(query.args[0]) : null;
+      const changes = await (work ? transact(work) : queryable.executeRaw(query));
       sync();
       return changes;
     },
     executeScript: async (script) => translated(() => connection.exec(script)),
     startTransaction: async () => {
-      const before = turn;
-      let release = () => {};
-      turn = new Promise((resolve) => {
-        release = resolve;
-      });
-      await before;
-      try {
-        translated(() => connection.exec('BEGIN IMMEDIATE'));
-      } catch (error) {
-        release();
-        throw error;
-      }
+      const release = await begin();
       // Prisma sends COMMIT and ROLLBACK as statements of their own and calls these afterwards.
       const transaction: Transaction = {
         ...queryable,

@@ -47,7 +47,8 @@ export class SqliteThread implements Backend {
   async write(batch: Batch): Promise<void> {
     for (const [key, meter] of batch.newMeters) this.#meters.set(key, meter);
     const thread = await this.#ready();
-    const newMeters = [...this.#meters].filter(([key]) => key >= thread.announced);
+    const newMeters =
+      thread.announced === this.#meters.size ? [] : [...this.#meters].filter(([key]) => key >= thread.announced);
     thread.announced = this.#meters.size;
     await this.#send(thread, { kind: 'write', batch: { ...batch, newMeters } }, [
       batch.polls.buffer,

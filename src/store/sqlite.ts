@@ -1,13 +1,9 @@
 // SQL of the embedded database. Its times are integers, milliseconds since 1970 UTC.
 
-import type { Statement } from './db.js';
+import type { Db } from './db.js';
 import type { Readings, Rows, Sql } from './sql.js';
-import { packReadings, READINGS } from './sqlite-rows.js';
-
-const INSERT_POLLS = `
-INSERT INTO poll (slot, meter_id, read_at, duration_ms, requests, expected, stored, error)
-SELECT value->>'s', value->>'m', value->>'r', value->>'d', value->>'q', value->>'e', value->>'t', value->>'x'
-FROM json_each(?) WHERE true ON CONFLICT DO NOTHING`;
+import { insertPolls, insertReadings } from './sqlite-rows.js';
+import { inOneGo, type Run } from './sqlite-work.js';
 
 // A poll that was on record already, from somewhere else, keeps its own reasons.
 const INSERT_GAPS = `
@@ -22,8 +18,6 @@ WHERE excluded.until > gap.until`;
 // meets the row that is there already, and is written again in the longer way.
 const REFUSE_LATE = `
 INSERT INTO upkeep (name, value) SELECT name, value FROM upkeep WHERE name = 'closed_until' AND value > ?`;
-
-const INSERT_READINGS = `INSERT INTO reading_recent (ts, topic_id, value) ${READINGS} ON CONFLICT DO NOTHING`;
 
 const INSERT_RECENT = `
 INSERT INTO reading_recent (ts, topic_id, value)
@@ -64,23 +58,29 @@ FROM meter`,
 
   prepare: async () => {},
 
-  write(rows: Rows) {
-    const { readings } = rows;
-    const oldest = readings.slots[0];
-    if (oldest === undefined) return pollsAndGaps(rows);
-    return [[REFUSE_LATE, oldest], ...pollsAndGaps(rows), [INSERT_READINGS, packReadings(readings)]];
-  },
+  write: (db: Db, rows: Rows) =>
+    inOneGo(db, (run) => {
+      const { readings } = rows;
+      const oldest = readings.slots[0];
+      if (oldest !== undefined) run(REFUSE_LATE, [oldest]);
+      pollsAndGaps(run, rows);
+      insertReadings(run, readings);
+    }),
 
-  writeAgain(rows: Rows) {
-    const readings = readingsJson(rows.readings);
-    return [...pollsAndGaps(rows), [INSERT_RECENT, readings], [INSERT_HISTORY, readings], [INSERT_STALE, rows.buckets]];
-  },
+  writeAgain: (db: Db, rows: Rows) =>
+    inOneGo(db, (run) => {
+      const readings = readingsJson(rows.readings);
+      pollsAndGaps(run, rows);
+      run(INSERT_RECENT, [readings]);
+      run(INSERT_HISTORY, [readings]);
+      run(INSERT_STALE, [rows.buckets()]);
+    }),
 };
 
-const pollsAndGaps = ({ polls, gaps }: Rows): Statement[] => [
-  [INSERT_POLLS, polls],
-  ...(gaps === null ? [] : [[INSERT_GAPS, gaps] as const]),
-];
+function pollsAndGaps(run: Run, { polls, gaps }: Rows): void {
+  insertPolls(run, polls);
+  if (gaps !== null) run(INSERT_GAPS, [gaps]);
+}
 
 /** `{"slot":{"topic id":value,…},…}`: read in one pass, where an array per reading would be read once per column. */
 function readingsJson({ topicIds, slots, values }: Readings): string {

@@ -2,17 +2,20 @@
 // the store uses of them is the same on each.
 
 import type { PrismaClient } from './generated/sqlite/client.js';
+import { named } from './large.js';
 
 export type Db = Pick<
   PrismaClient,
   '$executeRawUnsafe' | '$queryRawUnsafe' | '$transaction' | '$disconnect' | 'meter' | 'topic'
 >;
 
-/** SQL and its parameters. */
+/** SQL and its parameters; see large.ts for large ones. */
 export type Statement = readonly [sql: string, ...parameters: unknown[]];
 
 export async function runAll(db: Db, statements: readonly Statement[]): Promise<void> {
-  const [only] = statements;
-  if (statements.length === 1 && only) await db.$executeRawUnsafe(...only);
-  else if (only) await db.$transaction(statements.map((statement) => db.$executeRawUnsafe(...statement)));
+  await named(statements, async (plain) => {
+    const [only] = plain;
+    if (plain.length === 1 && only) await db.$executeRawUnsafe(...only);
+    else if (only) await db.$transaction(plain.map((statement) => db.$executeRawUnsafe(...statement)));
+  });
 }

@@ -8,6 +8,7 @@ import { PrismaBackend } from './backend.js';
 import type { Db } from './db.js';
 import { toOpenFailure } from './failure.js';
 import { PrismaClient } from './generated/postgresql/client.js';
+import { withLarge } from './large.js';
 import { type MigrationSession, migrate } from './migrate.js';
 import { postgresqlSql } from './postgresql.js';
 import { postgresqlUpkeep } from './postgresql-upkeep.js';
@@ -35,7 +36,7 @@ export async function openPostgresql(options: {
   const pool = new pg.Pool({ ...config, max: MAX_CONNECTIONS });
   // A connection that breaks while idle: without a listener the process would end.
   pool.on('error', (error) => options.log.debug('database connection lost', { error: messageOf(error) }));
-  const adapter = new PrismaPg(pool, { disposeExternalPool: true, ...(schema === null ? {} : { schema }) });
+  const adapter = withLarge(new PrismaPg(pool, { disposeExternalPool: true, ...(schema === null ? {} : { schema }) }));
   const db = new PrismaClient({ adapter }) as unknown as Db;
   return new PrismaBackend({
     db,

@@ -1,6 +1,7 @@
 // SQL of PostgreSQL. A cycle is one statement, and so all or nothing in one round trip.
 
 import { type Db, runAll } from './db.js';
+import { Large } from './large.js';
 import { pollsJson } from './rows.js';
 import type { Readings, Rows, Sql } from './sql.js';
 
@@ -72,9 +73,10 @@ FROM meter m`,
   };
 }
 
-function parametersOf({ polls, gaps, buckets, readings: { topicIds, slots, values } }: Rows): string[] {
+function parametersOf({ polls, gaps, buckets, readings: { topicIds, slots, values } }: Rows): Large[] {
   const list = (column: Int32Array | Float64Array) => `{${column.join(',')}}`;
-  return [pollsJson(polls), gaps ?? '[]', buckets(), list(topicIds), list(slots), list(values)];
+  const parameters = [pollsJson(polls), gaps ?? '[]', buckets(), list(topicIds), list(slots), list(values)];
+  return parameters.map((parameter) => new Large(parameter));
 }
 
 export async function makePartition(db: Db, month: number): Promise<void> {

@@ -8,6 +8,7 @@ import { Large, named, withLarge } from '../../src/store/large.js';
 import { openConnection, sqliteAdapter } from '../../src/store/sqlite-driver.js';
 import { meterInfo } from '../support/polls.js';
 import { makePostgresDatabase, skipPostgres } from './server-databases.js';
+import { makeSqliteDatabase } from './sqlite-database.js';
 
 test('a large parameter reaches the database under its name until its statement has ended, also one that fails', async () => {
   const connection = openConnection(':memory:', 0);
@@ -37,28 +38,36 @@ test('a large parameter reaches the database under its name until its statement 
   connection.close();
 });
 
-test('nothing that was written stays in memory', { skip: skipPostgres }, async () => {
-  setFlagsFromString('--expose-gc');
-  const gc = runInNewContext('gc') as () => void;
-  const database = await makePostgresDatabase();
-  const bulk = await openBulk({ url: database.url, log: silentLog });
-  const ids = [...(await bulk.enter([meterInfo('large', 500)])).values()];
-  let slot = Date.UTC(2026, 3, 1);
-  const write = async (writes: number) => {
-    for (let i = 0; i < writes; i++) {
-      slot += 10_000;
-      const rows = ids.flatMap((id) =>
-        Array.from({ length: 10 }, (_, k) => ({ ...id, time: slot + k * 1000, value: Math.random() })),
-      );
-      await bulk.write(rows);
-    }
-    gc();
-    return process.memoryUsage().heapUsed;
-  };
-  const before = await write(10);
-  const grown = (await write(40)) - before;
-  await bulk.close();
-  await database.drop();
-  // Each write has 200 kB of parameters.
-  assert.ok(grown < 2e6, `${grown} bytes`);
-});
+/** Databases to write to in this thread, whose heap can be looked at. */
+const DATABASES = [
+  { name: 'SQLite', skip: false, make: makeSqliteDatabase },
+  { name: 'PostgreSQL', skip: skipPostgres, make: makePostgresDatabase },
+] as const;
+
+for (const { name, skip, make } of DATABASES) {
+  test(`nothing that was written stays in memory: ${name}`, { skip }, async () => {
+    setFlagsFromString('--expose-gc');
+    const gc = runInNewContext('gc') as () => void;
+    const database = await make();
+    const bulk = await openBulk({ url: database.url, log: silentLog });
+    const ids = [...(await bulk.enter([meterInfo('large', 500)])).values()];
+    let slot = Date.UTC(2026, 3, 1);
+    const write = async (writes: number) => {
+      for (let i = 0; i < writes; i++) {
+        slot += 10_000;
+        const rows = ids.flatMap((id) =>
+          Array.from({ length: 10 }, (_, k) => ({ ...id, time: slot + k * 1000, value: Math.random() })),
+        );
+        await bulk.write(rows);
+      }
+      gc();
+      return process.memoryUsage().heapUsed;
+    };
+    const before = await write(10);
+    const grown = (await write(40)) - before;
+    await bulk.close();
+    await database.drop();
+    // Each write has 200 kB of parameters.
+    assert.ok(grown < 2e6, `${grown} bytes`);
+  });
+}

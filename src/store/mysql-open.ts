@@ -2,13 +2,14 @@
 
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
-import { PrismaMariaDb } from '@prisma/adapter-mariadb';
 import * as mariadb from 'mariadb';
 import type { Log } from '../log.js';
 import { PrismaBackend } from './backend.js';
 import type { Db } from './db.js';
 import { toOpenFailure } from './failure.js';
 import { PrismaClient } from './generated/mysql/client.js';
+import { mariadbSql } from './mariadb.js';
+import { BulkMariaDb } from './mariadb-driver.js';
 import { type MigrationSession, migrate } from './migrate.js';
 import { mysqlSql } from './mysql.js';
 import { mysqlUpkeep } from './mysql-upkeep.js';
@@ -19,6 +20,9 @@ const MAX_CONNECTIONS = 4;
 /** A server that takes longer counts as away: the spool takes over. */
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 30_000;
+
+/** Statements that a connection keeps prepared: those of a write come again and again. */
+const MAX_PREPARED = 16;
 
 /** The connector's ER_INITIAL_SQL_ERROR. */
 const INITIAL_SQL_FAILED = 45_030;
@@ -39,22 +43,31 @@ export async function openMysql(options: {
   process.off('unhandledRejection', passOver);
   process.on('unhandledRejection', passOver);
   let config: mariadb.ConnectionConfig;
+  let hasBulk: boolean;
   try {
     config = connectionOf(options.url);
     // The pool hides why it cannot connect: the first connection is made without it.
-    await withSession(config, (session) => migrate(session, { log: options.log }));
+    hasBulk = await withSession(config, async (session, server) => {
+      await migrate(session, { log: options.log });
+      return server?.isMariaDB() === true && config.bulk !== false;
+    });
   } catch (error) {
     throw toOpenFailure(asCause(error), 'mysql');
   }
-  const adapter = new PrismaMariaDb({
+  const adapter = new BulkMariaDb({
     ...config,
     connectionLimit: MAX_CONNECTIONS,
     // None is made ahead of need, to be in the making when the server or this process ends.
     minimumIdle: 1,
     acquireTimeout: CONNECT_TIMEOUT_MS + 1_000,
+    prepareCacheLength: MAX_PREPARED,
   });
   const db = new PrismaClient({ adapter }) as unknown as Db;
-  return new PrismaBackend({ db, sql: mysqlSql, upkeep: mysqlUpkeep({ db, retention: options.retention }) });
+  return new PrismaBackend({
+    db,
+    sql: hasBulk ? mariadbSql : mysqlSql,
+    upkeep: mysqlUpkeep({ db, retention: options.retention }),
+  });
 }
 
 /**
@@ -102,12 +115,12 @@ function asCause(error: unknown): unknown {
 
 async function withSession<T>(
   config: mariadb.ConnectionConfig,
-  work: (session: MigrationSession) => Promise<T>,
+  work: (session: MigrationSession, server: mariadb.ConnectionInfo | null) => Promise<T>,
 ): Promise<T> {
   const connection = await mariadb.createConnection({ ...config, multipleStatements: true, socketTimeout: 0 });
   connection.on('error', () => {});
   try {
-    return await work(migrationSession(connection));
+    return await work(migrationSession(connection), connection.info);
   } finally {
     await connection.end();
   }

@@ -14,7 +14,7 @@ FROM JSON_TABLE(?, '$[*]' COLUMNS (m INT PATH '$.m', s BIGINT PATH '$.s', r BIGI
 WHERE true ON DUPLICATE KEY UPDATE meter_id = poll.meter_id`;
 
 // A poll that was on record already, from somewhere else, keeps its own reasons.
-const INSERT_GAPS = `
+export const INSERT_GAPS = `
 INSERT INTO gap (ts, meter_id, reason, until, slots, readings)
 SELECT ${TIME('g.s')}, g.m, g.w, ${TIME('g.u')}, g.n, g.c
 FROM JSON_TABLE(?, '$[*]' COLUMNS (m INT PATH '$.m', s BIGINT PATH '$.s', u BIGINT PATH '$.u', w VARCHAR(32) PATH '$.w',

@@ -16,7 +16,8 @@ import {
   type Transaction,
 } from '@prisma/driver-adapter-utils';
 import Database from 'libsql';
-import { WORK, type Work, workOf } from './sqlite-work.js';
+import { sqliteTickets, type Work } from './sqlite-work.js';
+import { WORK } from './tickets.js';
 
 /** What libSQL really has; its type declarations are better-sqlite3's and promise more. */
 export interface SqliteConnection {
@@ -112,7 +113,7 @@ function adapter(connection: SqliteConnection, sync: () => void): SqlDriverAdapt
   return {
     ...queryable,
     executeRaw: async (query) => {
-      const work = query.sql === WORK ? workOf(query.args[0]) : null;
+      const work = query.sql === WORK ? sqliteTickets.workOf(query.args[0]) : null;
       const changes = await (work ? transact(work) : queryable.executeRaw(query));
       sync();
       return changes;

@@ -3,7 +3,7 @@
 import type { Db } from './db.js';
 import type { Readings, Rows, Sql } from './sql.js';
 import { insertPolls, insertReadings } from './sqlite-rows.js';
-import { inOneGo, type Run } from './sqlite-work.js';
+import { type Run, sqliteTickets } from './sqlite-work.js';
 
 // A poll that was on record already, from somewhere else, keeps its own reasons.
 const INSERT_GAPS = `
@@ -59,7 +59,7 @@ FROM meter`,
   prepare: async () => {},
 
   write: (db: Db, rows: Rows) =>
-    inOneGo(db, (run) => {
+    sqliteTickets.hand(db, (run) => {
       const { readings } = rows;
       const oldest = readings.slots[0];
       if (oldest !== undefined) run(REFUSE_LATE, [oldest]);
@@ -68,7 +68,7 @@ FROM meter`,
     }),
 
   writeAgain: (db: Db, rows: Rows) =>
-    inOneGo(db, (run) => {
+    sqliteTickets.hand(db, (run) => {
       const readings = readingsJson(rows.readings);
       pollsAndGaps(run, rows);
       run(INSERT_RECENT, [readings]);

@@ -15,6 +15,18 @@ storeContract('MySQL or MariaDB', options);
 upkeepContract('MySQL or MariaDB', options);
 coverageContract('MySQL or MariaDB', options);
 isolateContract('MySQL or MariaDB', options);
+
+// As MySQL is written to, which has no bulk protocol.
+const withoutBulk: ContractOptions = {
+  ...options,
+  make: async () => {
+    const database = await makeMysqlDatabase();
+    return { ...database, url: `${database.url}?bulk=false` };
+  },
+};
+storeContract('MariaDB without its bulk protocol', withoutBulk);
+isolateContract('MariaDB without its bulk protocol', withoutBulk);
+
 migrateContract('MySQL or MariaDB', {
   ...options,
   dialect: 'mysql',

@@ -1,0 +1,97 @@
+// Prisma's adapter, taught to do a ticket's write: by MariaDB's bulk protocol, on a connection of its own pool.
+
+import process from 'node:process';
+import { PrismaMariaDb } from '@prisma/adapter-mariadb';
+import { DriverAdapterError } from '@prisma/driver-adapter-utils';
+import * as mariadb from 'mariadb';
+import { BULK_SQL, bulkStatements, mariadbTickets } from './mariadb.js';
+import type { Rows } from './sql.js';
+import { WORK } from './tickets.js';
+
+export class BulkMariaDb extends PrismaMariaDb {
+  override async connect() {
+    const adapter = await super.connect();
+    const executeRaw = adapter.executeRaw.bind(adapter);
+    adapter.executeRaw = (query) =>
+      query.sql === WORK
+        ? translated(() => write(adapter.underlyingDriver(), mariadbTickets.workOf(query.args[0])))
+        : executeRaw(query);
+    return adapter;
+  }
+}
+
+/** Resolves to 0: nobody asks how many rows were new. */
+async function write(pool: mariadb.Pool, rows: Rows): Promise<number> {
+  const connection = await pool.getConnection();
+  // What breaks it fails its statements, too.
+  connection.on('error', ignore);
+  try {
+    await runTogether(connection, rows);
+  } finally {
+    connection.off('error', ignore);
+    await connection.release();
+  }
+  return 0;
+}
+
+const ignore = () => {};
+
+/**
+ * One transaction, whose statements are sent without waiting for answers. Without autocommit rather than after BEGIN: a
+ * deadlock ends the transaction, and what is on its way by then must not be committed on its own.
+ */
+async function runTogether(connection: mariadb.PoolConnection, rows: Rows): Promise<void> {
+  // Kept by the connection, as a rule. One that it had to prepare in between would be overtaken by those after it.
+  const prepared = await Promise.all(BULK_SQL.map((sql) => connection.prepare(sql)));
+  const sent: Promise<unknown>[] = [];
+  const send = (answer: Promise<unknown>) => {
+    answer.catch(ignore);
+    sent.push(answer);
+  };
+  try {
+    send(connection.query('SET autocommit = 0'));
+    for (const statement of bulkStatements(rows)) {
+      if ('rows' in statement) {
+        send(connection.batch(statement.sql, statement.rows));
+        // Then the connector sends it, and the server is at work while the next is made.
+        await nextTick();
+      } else {
+        await all(sent);
+        await connection.execute(statement.sql, [statement.json]);
+      }
+    }
+    await all(sent);
+    await all([connection.query('COMMIT'), connection.query('SET autocommit = 1')]);
+  } catch (error) {
+    await all(sent).catch(ignore);
+    await all([connection.query('ROLLBACK'), connection.query('SET autocommit = 1')]).catch(() => connection.destroy());
+    throw error;
+  } finally {
+    for (const statement of prepared) statement.close();
+  }
+}
+
+const nextTick = () => new Promise<void>((resolve) => process.nextTick(resolve));
+
+/** Waits for all of them even when one fails. Rejects as the first that does. */
+async function all(promises: readonly Promise<unknown>[]): Promise<void> {
+  for (const result of await Promise.allSettled(promises)) if (result.status === 'rejected') throw result.reason;
+}
+
+/** Rejects as Prisma's adapter does. */
+async function translated<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof mariadb.SqlError)) throw error;
+    const message = error.sqlMessage ?? error.message;
+    throw new DriverAdapterError({
+      kind: 'mysql',
+      code: error.errno,
+      state: error.sqlState ?? '',
+      message,
+      originalCode: String(error.errno),
+      originalMessage: message,
+    });
+  }
+}

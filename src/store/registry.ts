@@ -19,7 +19,8 @@ export class Registry {
   readonly #db: Db;
   readonly #sql: Sql;
   readonly #meters = new Map<number, MeterInfo>();
-  readonly #ids = new Map<number, MeterIds>();
+  /** By meter key: keys are counted up from 0, and they are looked up for every poll. */
+  readonly #ids: (MeterIds | undefined)[] = [];
   /** Newest slot written for a meter's name: older data does not change what newer data said of the meter. */
   readonly #newest = new Map<string, number>();
 
@@ -30,7 +31,7 @@ export class Registry {
 
   /** Of a meter that `resolve` has been called for. */
   readonly idsOf = (meterKey: number): MeterIds => {
-    const ids = this.#ids.get(meterKey);
+    const ids = this.#ids[meterKey];
     if (ids === undefined) throw new Error(`meter ${meterKey} was never announced`);
     return ids;
   };
@@ -40,7 +41,7 @@ export class Registry {
   }
 
   knows(meterKey: number): boolean {
-    return this.#ids.has(meterKey);
+    return this.#ids[meterKey] !== undefined;
   }
 
   /** Makes sure of the ids of all these meters; `slots` holds for each meter key the newest slot that comes with it. */
@@ -66,7 +67,7 @@ export class Registry {
       const ids = meter.metrics.map((metric) => topicIds.get(topicOf(meter, metric)));
       const stranger = ids.indexOf(undefined);
       if (meterId === undefined || stranger >= 0) throw refused(meter, meter.metrics[stranger]);
-      this.#ids.set(key, { meterId, topicIds: Int32Array.from(ids as number[]) });
+      this.#ids[key] = { meterId, topicIds: Int32Array.from(ids as number[]) };
       if (newest) this.#newest.set(meter.name, slots.get(key) ?? 0);
     }
   }

@@ -85,10 +85,10 @@ async function statementsPerWrite(t: TestContext, meterCount: number): Promise<n
   return perWrite;
 }
 
-test('a cycle is one transaction of three statements, and one more for every 500 polls and readings', async (t) => {
-  // BEGIN, is any of it late, polls and readings (500, 100, 20, 5 or 1 row each), COMMIT.
+test('a cycle is one transaction of three statements, and one more for every 1,000 polls and readings', async (t) => {
+  // BEGIN, is any of it late, polls and readings (1,000, 100, 20, 5 or 1 row each), COMMIT.
   assert.equal(await statementsPerWrite(t, 1), 3 + 1 + 2);
-  assert.equal(await statementsPerWrite(t, 200), 3 + 2 + 8 + 2);
+  assert.equal(await statementsPerWrite(t, 200), 3 + 2 + 4 + 2);
 });
 
 test('a cycle is one statement on PostgreSQL and three on MySQL, and four where readings are missing', async () => {

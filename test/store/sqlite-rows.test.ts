@@ -47,49 +47,78 @@ async function writtenAs(t: TestContext, readings: readonly Reading[]): Promise<
 const reading = (topicId: number, slot = SLOT): Reading => [slot, topicId, topicId % 3 === 0 ? topicId : topicId / 7];
 
 test('topics whose ids follow one another', async (t) => {
-  const readings = Array.from({ length: 1247 }, (_, i) => reading(i + 40));
-  assert.deepEqual(await writtenAs(t, readings), [500, 500, 100, 100, 20, 20, 5, 1, 1]);
+  const readings = Array.from({ length: 2247 }, (_, i) => reading(i + 40));
+  assert.deepEqual(await writtenAs(t, readings), [1000, 1000, 100, 100, 20, 20, 5, 1, 1]);
 });
 
 test('topics in any order, with readings missing in between', async (t) => {
-  const ids = Array.from({ length: 700 }, (_, i) => (i < 600 ? 2000 - 3 * i : 10_000 + i));
+  const ids = Array.from({ length: 1200 }, (_, i) => (i < 1100 ? 9000 - 3 * i : 10_000 + i));
   assert.deepEqual(
     await writtenAs(
       t,
       ids.map((id) => reading(id)),
     ),
-    [500, 100, 100],
+    [1000, 100, 100],
   );
 });
 
 test('several slots, some of few readings', async (t) => {
-  const readings = [3, 1, 26, 0, 500].flatMap((count, slot) =>
+  const readings = [3, 1, 26, 0, 100].flatMap((count, slot) =>
     Array.from({ length: count }, (_, i) => reading(i + slot, SLOT + slot * 1000)),
   );
-  assert.deepEqual(await writtenAs(t, readings), [1, 1, 1, 1, 20, 5, 1, 500]);
+  assert.deepEqual(await writtenAs(t, readings), [1, 1, 1, 1, 20, 5, 1, 100]);
 });
 
-test('polls, some of which went wrong', async (t) => {
+/** Slot, meter id, read at, duration, requests, expected, stored. */
+type PollRow = readonly [number, number, number, number, number, number, number];
+
+async function pollsWrittenAs(t: TestContext, polls: readonly PollRow[], errors: ReadonlyMap<number, string>) {
   const { connection, run, sizes } = await database(t);
+  insertPolls(run, {
+    slots: Float64Array.from(polls, ([slot]) => slot),
+    numbers: Float64Array.from(polls.flatMap(([, ...numbers]) => numbers)),
+    errors,
+  });
+  const found = connection.prepare('SELECT * FROM poll ORDER BY slot, meter_id').raw().all([]);
+  assert.deepEqual(
+    found,
+    polls.map((poll, i) => [...poll, errors.get(i) ?? null]),
+  );
+  const types = 'typeof(read_at), typeof(duration_ms), typeof(requests), typeof(expected), typeof(stored)';
+  const integers = Array(5).fill('integer');
+  assert.deepEqual(connection.prepare(`SELECT DISTINCT ${types} FROM poll`).raw().all([]), [integers]);
+  return sizes;
+}
+
+test('polls, some of which went wrong', async (t) => {
   const wrong = new Map([
     [20, 'timeout after 1000 ms'],
     [21, 'it\'s "broken"'],
     [43, ''],
   ]);
-  const polls = Array.from({ length: 44 }, (_, i) => {
-    return [SLOT + (i < 30 ? 0 : 1000), i, SLOT + 2 + i, 1000 + i, 2, 21, 20 - (i % 3)] as const;
+  const polls = Array.from({ length: 44 }, (_, i): PollRow => {
+    const slot = SLOT + (i < 30 ? 0 : 1000);
+    return [slot, i, slot + 2 + i, 1000 + i, 2, 21, 20 - (i % 3)];
   });
-  insertPolls(run, {
-    slots: Float64Array.from(polls, ([slot]) => slot),
-    numbers: Float64Array.from(polls.flatMap(([, ...numbers]) => numbers)),
-    errors: wrong,
-  });
-  const found = connection.prepare('SELECT * FROM poll ORDER BY slot, meter_id').raw().all([]);
-  assert.deepEqual(
-    found,
-    polls.map((poll, i) => [...poll, wrong.get(i) ?? null]),
-  );
-  assert.deepEqual(sizes, [20, 1, 1, 5, 1, 1, 1, 5, 5, 1, 1, 1, 1]);
+  assert.deepEqual(await pollsWrittenAs(t, polls, wrong), [20, 1, 1, 5, 1, 1, 1, 5, 5, 1, 1, 1, 1]);
+});
+
+test('polls of unusual figures', async (t) => {
+  const [times, counts] = [2 ** 26 - 1, 2 ** 17 - 1];
+  const polls: PollRow[] = [
+    [SLOT, 1, SLOT, 0, 0, 0, 0],
+    [SLOT, 2, SLOT + times, times, counts, counts, counts],
+    [SLOT, 3, SLOT + 1, times, 0, counts, 0],
+    [SLOT, 4, SLOT + times, 0, counts, 0, counts],
+    [SLOT, 5, SLOT, 0, 0, 0, 0],
+    [SLOT, 6, SLOT - 1, 5, 2, 21, 21],
+    [SLOT, 7, SLOT + times + 1, 5, 2, 21, 21],
+    [SLOT, 8, SLOT, times + 1, 2, 21, 21],
+    [SLOT, 9, SLOT, 5, counts + 1, 21, 21],
+    [SLOT, 10, SLOT, 5, 2, counts + 1, 21],
+    [SLOT, 11, SLOT, 5, 2, 21, counts + 1],
+  ];
+  assert.deepEqual(await pollsWrittenAs(t, polls, new Map()), [5, 1, 1, 1, 1, 1, 1]);
 });
 
 test('rows that are there already stay as they are', async (t) => {

@@ -4,7 +4,7 @@ import process from 'node:process';
 import { PrismaMariaDb } from '@prisma/adapter-mariadb';
 import { DriverAdapterError } from '@prisma/driver-adapter-utils';
 import * as mariadb from 'mariadb';
-import { BULK_SQL, bulkStatements, mariadbTickets } from './mariadb.js';
+import { BULK_SQL, bulkStatements, mariadbTickets, slotVariable } from './mariadb.js';
 import type { Rows } from './sql.js';
 import { WORK } from './tickets.js';
 
@@ -49,7 +49,7 @@ async function runTogether(connection: mariadb.PoolConnection, rows: Rows): Prom
     sent.push(answer);
   };
   try {
-    send(connection.query('SET autocommit = 0'));
+    send(connection.query(`SET autocommit = 0, @slot = ${slotVariable(rows)}`));
     for (const statement of bulkStatements(rows)) {
       if ('rows' in statement) {
         send(connection.batch(statement.sql, statement.rows));

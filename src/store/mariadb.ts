@@ -23,7 +23,7 @@ export function* bulkStatements({ polls, gaps, buckets, readings }: Rows): Gener
     INSERT_STALE,
     quarters.map(({ m, b, r }) => [m, text(b), r]),
   );
-  yield* readingStatements(readings, text);
+  yield* readingStatements(readings, readings.slots[0] === readings.slots.at(-1), text);
 }
 
 const INSERT_POLLS = `
@@ -38,8 +38,18 @@ VALUES (?, ?, ?) ON DUPLICATE KEY UPDATE readings = GREATEST(stale.readings, VAL
 const INSERT_READINGS = `
 INSERT INTO reading (topic_id, ts, value) VALUES (?, ?, ?) ON DUPLICATE KEY UPDATE topic_id = reading.topic_id`;
 
+// A cycle's readings have one slot, which goes without saying for each of them.
+const INSERT_SLOT = `
+INSERT INTO reading (topic_id, ts, value) VALUES (?, @slot, ?) ON DUPLICATE KEY UPDATE topic_id = reading.topic_id`;
+
 /** All that come with rows. */
-export const BULK_SQL = [INSERT_POLLS, INSERT_STALE, INSERT_READINGS];
+export const BULK_SQL = [INSERT_POLLS, INSERT_STALE, INSERT_READINGS, INSERT_SLOT];
+
+/** For the variable `slot`: the one slot that all readings have, else NULL. */
+export function slotVariable({ readings: { slots } }: Rows): string {
+  const [first] = slots;
+  return first !== undefined && first === slots.at(-1) ? `'${timeText(first)}'` : 'NULL';
+}
 
 /** Rows per statement. */
 const CHUNK = 2_000;
@@ -69,8 +79,10 @@ interface BucketJson {
  */
 function* readingStatements(
   { topicIds, slots, values }: Readings,
+  oneSlot: boolean,
   text: (time: number) => string,
 ): Generator<BulkStatement> {
+  const sql = oneSlot ? INSERT_SLOT : INSERT_READINGS;
   const lists: [fractions: unknown[][], integers: unknown[][]] = [[], []];
   const seen = new Set<number>();
   for (let row = 0; row < values.length; row++) {
@@ -81,12 +93,12 @@ function* readingStatements(
     if (seen.has(topicId)) continue;
     seen.add(topicId);
     const list = isInteger(value) ? 1 : 0;
-    lists[list].push([topicId, text(slot), value]);
+    lists[list].push(oneSlot ? [topicId, value] : [topicId, text(slot), value]);
     if (lists[list].length < CHUNK) continue;
-    yield { sql: INSERT_READINGS, rows: lists[list] };
+    yield { sql, rows: lists[list] };
     lists[list] = [];
   }
-  for (const rows of lists) if (rows.length > 0) yield { sql: INSERT_READINGS, rows };
+  for (const rows of lists) if (rows.length > 0) yield { sql, rows };
 }
 
 /** As the connector sees it. */

@@ -181,7 +181,7 @@ async function bareMariadb(url: string): Promise<Bare> {
 export async function diskFigures(context: Context): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const [topics, cycles, target] of [
-    [2100, 720, 250],
+    [2100, 1440, 250],
     [21, 4320, 700],
   ] as const) {
     context.say(`disk: ${topics} topics every 10 s, ${cycles} cycles`);

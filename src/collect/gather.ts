@@ -5,6 +5,7 @@
 import type { Clock } from '../clock.js';
 import type { Poll } from '../reading.js';
 import type { Fate, Recorder } from '../record/recorder.js';
+import { collectAfter } from './garbage.js';
 import type { Settled } from './job.js';
 
 export interface GatherOptions {
@@ -21,6 +22,7 @@ export class Gather {
   readonly #done = new AbortController();
   readonly #records: Promise<unknown>[] = [];
   #waiting: { readonly poll: Poll; readonly resolve: (settled: Settled) => void }[] = [];
+  #expected = 0;
   #open = 0;
 
   constructor(options: GatherOptions) {
@@ -29,6 +31,7 @@ export class Gather {
 
   /** Expects one more poll. To be called for all polls before the first one comes in. */
   expect(): { readonly onPolled: (poll: Poll) => void; readonly settled: Promise<Settled> } {
+    this.#expected++;
     this.#open++;
     let resolve: (settled: Settled) => void = () => {};
     const settled = new Promise<Settled>((settle) => {
@@ -45,6 +48,7 @@ export class Gather {
       this.flush();
     }
     await Promise.all(this.#records);
+    collectAfter(this.#expected);
   }
 
   #polled(poll: Poll, resolve: (settled: Settled) => void): void {

@@ -27,7 +27,8 @@ const BUSY_TIMEOUT_MS = 5_000;
 // system's journal for every commit, more than the commit itself. fdatasync after each commit is just as durable.
 // Small pages, since a commit writes whole pages: 21 readings every 10 s cost 649 bytes of device per reading with 512,
 // 735 with 1024 (the first 20 hours of a database), and three quarters more with 4096. Writing 21,000 readings at once
-// takes a third longer than with 4096.
+// takes a quarter longer than with 1024, and half as long again as with 4096: two system calls and a balanced tree for
+// every page.
 const PRAGMAS = `
 PRAGMA page_size = 512;
 PRAGMA wal_autocheckpoint = 4000;

@@ -23,7 +23,7 @@ export function* bulkStatements({ polls, gaps, buckets, readings }: Rows): Gener
     INSERT_STALE,
     quarters.map(({ m, b, r }) => [m, text(b), r]),
   );
-  yield* readingStatements(readings, readings.slots[0] === readings.slots.at(-1), text);
+  yield* readingStatements(readings, text);
 }
 
 const INSERT_POLLS = `
@@ -45,11 +45,14 @@ INSERT INTO reading (topic_id, ts, value) VALUES (?, @slot, ?) ON DUPLICATE KEY 
 /** All that come with rows. */
 export const BULK_SQL = [INSERT_POLLS, INSERT_STALE, INSERT_READINGS, INSERT_SLOT];
 
-/** For the variable `slot`: the one slot that all readings have, else NULL. */
-export function slotVariable({ readings: { slots } }: Rows): string {
-  const [first] = slots;
-  return first !== undefined && first === slots.at(-1) ? `'${timeText(first)}'` : 'NULL';
+/** What the variable `slot` has to be. */
+export function slotVariable({ readings }: Rows): string {
+  const slot = slotOf(readings);
+  return slot === undefined ? 'NULL' : `'${timeText(slot)}'`;
 }
+
+/** Of all of them; undefined: they have several. */
+const slotOf = ({ slots }: Readings): number | undefined => (slots[0] === slots.at(-1) ? slots[0] : undefined);
 
 /** Rows per statement. */
 const CHUNK = 2_000;
@@ -77,11 +80,9 @@ interface BucketJson {
  * changes. What comes twice is taken the first time, as it would be in one list. The order in which rows are locked does
  * not matter here: writers of the same rows have met at the rows of `stale`.
  */
-function* readingStatements(
-  { topicIds, slots, values }: Readings,
-  oneSlot: boolean,
-  text: (time: number) => string,
-): Generator<BulkStatement> {
+function* readingStatements(readings: Readings, text: (time: number) => string): Generator<BulkStatement> {
+  const { topicIds, slots, values } = readings;
+  const oneSlot = slotOf(readings) !== undefined;
   const sql = oneSlot ? INSERT_SLOT : INSERT_READINGS;
   const lists: [fractions: unknown[][], integers: unknown[][]] = [[], []];
   const seen = new Set<number>();

@@ -21,7 +21,7 @@ const MAX_CONNECTIONS = 4;
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 30_000;
 
-/** Statements that a connection keeps prepared: those of a write come again and again. */
+/** Statements that a connection to MariaDB keeps prepared: those of a write come again and again. */
 const MAX_PREPARED = 16;
 
 /** The connector's ER_INITIAL_SQL_ERROR. */
@@ -60,7 +60,7 @@ export async function openMysql(options: {
     // None is made ahead of need, to be in the making when the server or this process ends.
     minimumIdle: 1,
     acquireTimeout: CONNECT_TIMEOUT_MS + 1_000,
-    prepareCacheLength: MAX_PREPARED,
+    prepareCacheLength: hasBulk ? MAX_PREPARED : 0,
   });
   const db = new PrismaClient({ adapter }) as unknown as Db;
   return new PrismaBackend({

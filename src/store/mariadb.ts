@@ -55,17 +55,21 @@ export function slotVariable({ readings }: Rows): string {
 const slotOf = ({ slots }: Readings): number | undefined => (slots[0] === slots.at(-1) ? slots[0] : undefined);
 
 /** Rows per statement. */
-const CHUNK = 2_000;
+const CHUNK = 3_000;
 
 function* inChunks(sql: string, rows: unknown[][]): Generator<BulkStatement> {
   for (let start = 0; start < rows.length; start += CHUNK) yield { sql, rows: rows.slice(start, start + CHUNK) };
 }
 
 function pollRows({ slots, numbers, errors }: Polls, text: (time: number) => string): unknown[][] {
-  return Array.from(slots, (slot, row) => {
-    const [meterId, readAt = 0, ...others] = numbers.subarray(row * POLL_NUMBERS, (row + 1) * POLL_NUMBERS);
-    return [text(slot), meterId, text(readAt), ...others, errors.get(row) ?? null];
-  });
+  const rows: unknown[][] = [];
+  for (let row = 0; row < slots.length; row++) {
+    const number = (column: number) => numbers[row * POLL_NUMBERS + column] as number;
+    const readAt = text(number(1));
+    const slot = text(slots[row] as number);
+    rows.push([slot, number(0), readAt, number(2), number(3), number(4), number(5), errors.get(row) ?? null]);
+  }
+  return rows;
 }
 
 /** Of Rows.buckets. */

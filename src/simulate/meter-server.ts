@@ -23,7 +23,7 @@ export interface MeterServerOptions {
   readonly latencyMs?: number;
   /** What a request to a unit that does not exist gets: nothing, or an exception 10 or 11; default nothing. */
   readonly unknownUnit?: 'silence' | 10 | 11;
-  /** Newest requests kept in the log; default 10,000. */
+  /** Newest requests kept in the log; default 10,000, 0: none. */
   readonly logged?: number;
 }
 
@@ -226,6 +226,7 @@ export class MeterServer {
 
   #record(connection: number, frame: Buffer): void {
     this.requestCount++;
+    if (this.#logged === 0) return;
     if (this.requests.length >= this.#logged) this.requests.splice(0, Math.ceil(this.#logged / 10));
     const isRead = frame.length === 12;
     this.requests.push({

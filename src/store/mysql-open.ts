@@ -8,6 +8,7 @@ import { PrismaBackend } from './backend.js';
 import type { Db } from './db.js';
 import { toOpenFailure } from './failure.js';
 import { PrismaClient } from './generated/mysql/client.js';
+import { withLarge } from './large.js';
 import { mariadbSql } from './mariadb.js';
 import { BulkMariaDb } from './mariadb-driver.js';
 import { type MigrationSession, migrate } from './migrate.js';
@@ -54,14 +55,16 @@ export async function openMysql(options: {
   } catch (error) {
     throw toOpenFailure(asCause(error), 'mysql');
   }
-  const adapter = new BulkMariaDb({
-    ...config,
-    connectionLimit: MAX_CONNECTIONS,
-    // None is made ahead of need, to be in the making when the server or this process ends.
-    minimumIdle: 1,
-    acquireTimeout: CONNECT_TIMEOUT_MS + 1_000,
-    prepareCacheLength: hasBulk ? MAX_PREPARED : 0,
-  });
+  const adapter = withLarge(
+    new BulkMariaDb({
+      ...config,
+      connectionLimit: MAX_CONNECTIONS,
+      // None is made ahead of need, to be in the making when the server or this process ends.
+      minimumIdle: 1,
+      acquireTimeout: CONNECT_TIMEOUT_MS + 1_000,
+      prepareCacheLength: hasBulk ? MAX_PREPARED : 0,
+    }),
+  );
   const db = new PrismaClient({ adapter }) as unknown as Db;
   return new PrismaBackend({
     db,

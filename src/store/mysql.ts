@@ -1,6 +1,7 @@
 // SQL of MySQL 8 and MariaDB 10.6 or later. The session's time zone is UTC.
 
 import { type Db, runAll } from './db.js';
+import { Large } from './large.js';
 import { pollsJson } from './rows.js';
 import type { Readings, Rows, Sql } from './sql.js';
 
@@ -65,10 +66,10 @@ FROM meter`,
   write(db: Db, { polls, gaps, buckets, readings }: Rows) {
     const quarters = buckets();
     return runAll(db, [
-      [INSERT_POLLS, pollsJson(polls)],
-      ...(gaps === null ? [] : [[INSERT_GAPS, gaps] as const]),
-      ...(quarters === '[]' ? [] : [[INSERT_STALE, quarters] as const]),
-      ...(readings.values.length === 0 ? [] : [[INSERT_READINGS, readingsJson(readings)] as const]),
+      [INSERT_POLLS, new Large(pollsJson(polls))],
+      ...(gaps === null ? [] : [[INSERT_GAPS, new Large(gaps)] as const]),
+      ...(quarters === '[]' ? [] : [[INSERT_STALE, new Large(quarters)] as const]),
+      ...(readings.values.length === 0 ? [] : [[INSERT_READINGS, new Large(readingsJson(readings))] as const]),
     ]);
   },
 };

@@ -30,7 +30,7 @@ serveParent<MetersSetup, Endpoint[]>(
         unitId: i + 1,
         image: image(link * unitsPerLink + i),
       }));
-      servers.push(await startMeterServer({ units, latencyMs }));
+      servers.push(await startMeterServer({ units, latencyMs, logged: 0 }));
     }
     return servers.flatMap(({ port }) => Array.from({ length: unitsPerLink }, (_, i) => ({ port, unitId: i + 1 })));
   },

@@ -2,29 +2,54 @@
 // second, and whoever asks over HTTP, or the timer of the next slot, would wait. So requests are sent a few milliseconds'
 // worth at a time, and polls that have not begun come first, so that each begins as near to its slot as can be.
 
-const SLICE_MS = 20;
+/** Enough for a thousand polls to begin. */
+const BEGINNING_MS = 32;
+const OTHERS_MS = 10;
 
-const beginning: (() => void)[] = [];
-const others: (() => void)[] = [];
+/** First in, first out, without moving what is left. */
+class Queue {
+  #items: (() => void)[] = [];
+  #head = 0;
+
+  get empty(): boolean {
+    return this.#head === this.#items.length;
+  }
+
+  add(item: () => void): void {
+    this.#items.push(item);
+  }
+
+  take(): (() => void) | undefined {
+    const item = this.#items[this.#head++];
+    if (this.empty) {
+      this.#items = [];
+      this.#head = 0;
+    }
+    return item;
+  }
+}
+
+const beginning = new Queue();
+const others = new Queue();
 let scheduled = false;
 
 /** Calls `go` when the next request may be sent. `begins`: it is the first one of its poll. */
 export function pace(begins: boolean, go: () => void): void {
-  (begins ? beginning : others).push(go);
+  (begins ? beginning : others).add(go);
   if (scheduled) return;
   scheduled = true;
   setImmediate(release);
 }
 
 async function release(): Promise<void> {
-  const end = performance.now() + SLICE_MS;
+  const end = performance.now() + (beginning.empty ? OTHERS_MS : BEGINNING_MS);
   do {
-    const go = beginning.shift() ?? others.shift();
-    if (!go) {
+    const queue = beginning.empty ? others : beginning;
+    if (queue.empty) {
       scheduled = false;
       return;
     }
-    go();
+    queue.take()?.();
     // Whoever waited sends before this goes on.
     await null;
   } while (performance.now() < end);

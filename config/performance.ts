@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { packageRoot } from '../src/paths.js';
 import { type Figure, tableOf } from '../test/bench/figure.js';
+import { BLOCKS } from '../test/bench/site.js';
 
 export interface BenchReport {
   readonly version: string;
@@ -35,9 +36,9 @@ export function sectionOf(report: BenchReport): string {
   return [
     `Measured by \`npm run bench\` on ${report.machine}; version ${report.version}, ${report.date}, ${report.seconds} s. "Bare" is a socket, or the`,
     "database's own driver, with nothing around it, in the same run: compare ratios, since a machine's own figures vary.",
-    `${reached} of ${judged.length} targets reached. What ran for 600 s is \`npm run bench -- --long\`, with \`--database URL\` for PostgreSQL, whose`,
-    'figures are of an earlier run on a slower machine (2 × AMD EPYC).',
+    `${reached} of ${judged.length} targets reached. What ran for 600 s is \`npm run bench -- --long\`, with \`--database URL\` for PostgreSQL.`,
     ...gatewayLines(report.figures),
+    ...limitLines(report.figures),
     '',
     '<details><summary>All figures</summary>',
     '',
@@ -76,6 +77,26 @@ function gatewayLines(figures: readonly Figure[]): string[] {
     '',
     'A slower processor takes proportionally fewer. Beyond 1,000 meters is reckoned, not measured.',
     ...(memory.length > 0 ? [`Memory, every second into SQLite: ${memory.join(', ')}.`] : []),
+  ];
+}
+
+/** What no program on one thread can do, and how near this one comes. */
+function limitLines(figures: readonly Figure[]): string[] {
+  const latencies = [5, 20, 50];
+  const rows = latencies.flatMap((latencyMs) => {
+    const name = `1000 meters, each on its own link, ${latencyMs} ms`;
+    const cycle = figures.find((figure) => figure.name === name);
+    if (!cycle?.limit) return [];
+    return `| ${latencyMs} ms | ${latencyMs * BLOCKS.length} ms | ${Math.round(cycle.limit)} ms | ${Math.round(cycle.value)} ms |`;
+  });
+  if (rows.length < latencies.length) return [];
+  return [
+    '',
+    `1,000 meters that are due at the same moment, each on its own link, ${BLOCKS.length} requests each, are more than one thread can ask in their own time:`,
+    '',
+    '| a meter answers in | requests × latency | a bare socket takes | EMDC takes |',
+    '|--:|--:|--:|--:|',
+    ...rows,
   ];
 }
 

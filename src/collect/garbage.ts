@@ -1,5 +1,6 @@
 // Between two cycles hardly anything lives that a cycle made; in the middle of a large one half of it does, and V8 would
-// copy it, twice, while the meters wait. So what is young is collected when a large cycle has ended.
+// copy it, many times, while the meters wait. So a large site gets the room that a cycle needs (src/memory.ts keeps it from
+// small ones), and what is young is collected when the cycle has ended.
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -15,6 +16,7 @@ let collect: Collect | null = null;
 export function collectAfter(meters: number): void {
   if (meters < LARGE_CYCLE) return;
   if (collect === null) {
+    setFlagsFromString('--semi-space-growth-factor=2');
     setFlagsFromString('--expose-gc');
     collect = runInNewContext('gc') as Collect;
   }

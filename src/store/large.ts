@@ -8,9 +8,9 @@ import type { Statement } from './db.js';
 
 /** A parameter of a Statement that may be large. */
 export class Large {
-  readonly value: string;
+  readonly value: string | Uint8Array;
 
-  constructor(value: string) {
+  constructor(value: string | Uint8Array) {
     this.value = value;
   }
 }
@@ -18,7 +18,7 @@ export class Large {
 /** No value from outside is ever taken for a name. */
 const PREFIX = `large ${randomUUID()} `;
 
-const values = new Map<string, string>();
+const values = new Map<string, string | Uint8Array>();
 let count = 0;
 
 /** Calls `work` with a name in the place of each large parameter. The names mean something until it has ended. */

@@ -2,6 +2,7 @@
 
 import { type Db, runAll } from './db.js';
 import { Large } from './large.js';
+import { float8Array, int4Array } from './postgresql-arrays.js';
 import { pollsJson } from './rows.js';
 import type { Readings, Rows, Sql } from './sql.js';
 
@@ -31,8 +32,8 @@ WITH polls AS (
   ON CONFLICT (meter_id, bucket) DO UPDATE SET readings = 1 WHERE excluded.readings > stale.readings
 )
 INSERT INTO reading (topic_id, ts, value)
-SELECT topic, ${TIME('slot')}, value
-FROM unnest($4::text::int[], $5::text::float8[], $6::text::float8[]) AS r (topic, slot, value)`;
+SELECT topic, ${TIME('coalesce(slot, $7::text::float8)')}, value
+FROM unnest($4::int4[], $5::float8[], $6::float8[]) AS r (topic, slot, value)`;
 
 const WRITE_AGAIN = `${WRITE} ON CONFLICT DO NOTHING`;
 
@@ -73,9 +74,18 @@ FROM meter m`,
   };
 }
 
+/** A cycle's readings have one slot, which goes without saying for each: of arrays, the longest counts. */
 function parametersOf({ polls, gaps, buckets, readings: { topicIds, slots, values } }: Rows): Large[] {
-  const list = (column: Int32Array | Float64Array) => `{${column.join(',')}}`;
-  const parameters = [pollsJson(polls), gaps ?? '[]', buckets(), list(topicIds), list(slots), list(values)];
+  const oneSlot = slots[0] === slots.at(-1);
+  const parameters = [
+    pollsJson(polls),
+    gaps ?? '[]',
+    buckets(),
+    int4Array(topicIds),
+    float8Array(oneSlot ? new Float64Array() : slots),
+    float8Array(values),
+    `${slots[0] ?? 0}`,
+  ];
   return parameters.map((parameter) => new Large(parameter));
 }
 

@@ -6,5 +6,6 @@ import { setFlagsFromString } from 'node:v8';
 // The old generation may grow by half of what lives in it before it is collected; by default it trebles, and at a thousand
 // meters a second the process takes 40 MB more. V8's own --optimize-for-size would save another 40 and double the CPU.
 setFlagsFromString('--heap-growing-percent=50');
-// The main thread's young generation, which was laid out before this line, keeps its first size (1 MB per half).
+// The young generation, whose first size was laid out before this line (1 MB per half), grows for large sites only: see
+// src/collect/garbage.ts.
 setFlagsFromString('--semi-space-growth-factor=1');

@@ -66,6 +66,7 @@ export class Asker {
   /** The one under way: one at a time. */
   #request: ReadRequest | null = null;
   #resolve: (asked: Asked) => void = () => {};
+  #reject: (error: unknown) => void = () => {};
   #tries = 0;
   #sentAt = 0;
   #remainingMs = 0;
@@ -75,23 +76,33 @@ export class Asker {
     this.#retries = init.retries;
   }
 
-  /** Never rejects. Without an async function: two of them per poll were a sixth of all garbage. */
+  /** Rejects for a mistake in the program only. Without an async function: two per poll were a sixth of all garbage. */
   ask(span: Span): Promise<Asked> {
     const { unitId } = this.#init.meter;
     this.#request = { unitId, function: span.function, start: span.start, count: span.count };
     this.#tries = 0;
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       this.#resolve = resolve;
+      this.#reject = reject;
       this.#next();
     });
   }
 
   #next(): void {
     if (this.requests === 0) this.#send();
-    else pace(false, this.#send);
+    else pace(false, this.#sendPaced);
   }
 
-  readonly #send = (): void => {
+  /** Of many that wait their turn: a mistake here costs this poll, not those behind it. */
+  readonly #sendPaced = (): void => {
+    try {
+      this.#send();
+    } catch (error) {
+      this.#reject(error);
+    }
+  };
+
+  #send(): void {
     const { clock, deadline, link, meter, signal, timeoutMs } = this.#init;
     const stopped = this.#stopReason();
     if (stopped !== null) return void this.#resolve(this.#cutBy(stopped));
@@ -100,7 +111,7 @@ export class Asker {
     this.requests++;
     const options = { timeoutMs: Math.min(timeoutMs, this.#remainingMs), pauseMs: meter.pauseMs, signal };
     link.read(this.#request as ReadRequest, options).then(this.#answered, this.#failed);
-  };
+  }
 
   readonly #answered = (data: Buffer): void => {
     this.#heard();

@@ -72,7 +72,9 @@ test("the collector's own figures are there, and those of its process", async (t
   assert.equal(sample(text, 'emdc_meter_up{meter="site/a"}'), 1);
   assert.equal(sample(text, 'emdc_meter_missing_readings_total{meter="site/a",reason="exception 2"}'), 4);
   assert.equal(sample(text, 'emdc_http_request_duration_seconds_count{endpoint="other",status="404"}'), 1);
-  assert.ok(sample(text, 'nodejs_eventloop_lag_p99_seconds ') >= 0);
+  assert.ok(sample(text, 'nodejs_eventloop_lag_seconds ') >= 0);
+  const busy = sample(text, 'nodejs_eventloop_active_seconds_total ');
+  assert.ok(busy > 0 && busy < process.uptime());
   assert.ok(sample(text, 'process_resident_memory_bytes ') > 1e6);
 });
 

@@ -92,7 +92,8 @@ async function assemble({ config, log, clock = systemClock }: DaemonOptions, clo
   const recorder = await openRecorder({
     dialect: dialectOf(config.database.url),
     openStore: async () => {
-      store = await openStore({ url: config.database.url, retention: config.retention, log });
+      const { database, retention, meters } = config;
+      store = await openStore({ url: database.url, retention, meters: meters.length, log });
       return store;
     },
     spool: config.spool,

@@ -31,7 +31,7 @@ export const gendataCommand = (): Command =>
       const { topicName: topic, sampleRate: samplesPerSecond, spread } = options;
       const series = parseSeries(await textOf(file), file, { topic, samplesPerSecond, spread });
       const logger = createLogger(loaded.config.log);
-      const bulk = await openBulk({ url: loaded.config.database.url, log: logger.log });
+      const bulk = await openBulk({ url: loaded.config.database.url, meters: loaded.meterCount, log: logger.log });
       const progress = startProgress('generating');
       try {
         const total = totalSamples(series);

@@ -32,7 +32,7 @@ export const importCommand = (): Command =>
       const timezone = options.timezone ?? 'UTC';
       const logger = createLogger(loaded.config.log);
       const reader = await openReader(options.from);
-      const bulk = await openBulk({ url: loaded.config.database.url, log: logger.log });
+      const bulk = await openBulk({ url: loaded.config.database.url, meters: loaded.meterCount, log: logger.log });
       const progress = startProgress('importing');
       try {
         const note = `import:${createHash('sha256').update(redactUrl(options.from)).digest('hex').slice(0, 16)}`;

@@ -16,7 +16,7 @@ export const migrateCommand = (): Command =>
       printWarnings(loaded);
       const { database, log } = loaded.config;
       const logger = createLogger(log);
-      const store = await openStore({ url: database.url, log: logger.log });
+      const store = await openStore({ url: database.url, meters: loaded.meterCount, log: logger.log });
       try {
         await store.check();
         logger.log.info('the database is up to date', { dialect: store.dialect, url: redact(database.url) });

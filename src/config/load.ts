@@ -29,6 +29,8 @@ export interface ConfigSources {
 
 export interface LoadedConfig {
   readonly config: Config;
+  /** Meters that are named, whether they were looked at or not. */
+  readonly meterCount: number;
   readonly warnings: readonly Problem[];
 }
 
@@ -63,7 +65,7 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
   refuseErrors(file ?? 'configuration', problems);
   if (!sections) throw new Error('settings without values and without problems');
   const config: Config = Object.freeze({ file, meters: Object.freeze(meters), ...sections });
-  return { config, warnings: problems };
+  return { config, meterCount: raws.length, warnings: problems };
 }
 
 function checkSources(

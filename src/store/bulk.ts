@@ -2,13 +2,12 @@
 // also for SQLite: a command has nothing else to do.
 
 import { EmdcError } from '../errors.js';
-import type { Log } from '../log.js';
 import type { MeterInfo } from '../meter.js';
 import { type PrismaBackend, translated, writeRows } from './backend.js';
 import { bulkSql } from './bulk-sql.js';
 import { type Db, runAll } from './db.js';
 import { metersNamed, topicsOf } from './lookup.js';
-import { sqlitePath } from './open.js';
+import { type StoreOptions, sqlitePath } from './open.js';
 import { columnsOf, topicColumns } from './registry.js';
 import { BUCKET_MS, Buckets } from './rows.js';
 import type { Polls, Readings, Sql } from './sql.js';
@@ -80,9 +79,9 @@ export interface Bulk {
 }
 
 /** Migrates, too. Rejects with an EmdcError. */
-export async function openBulk({ url, log }: { readonly url: string; readonly log: Log }): Promise<Bulk> {
+export async function openBulk({ url, log, meters = 1 }: Omit<StoreOptions, 'retention'>): Promise<Bulk> {
   const scheme = /^([a-z0-9+]+):/i.exec(url)?.[1]?.toLowerCase();
-  const options = { url, retention: keepForever, log };
+  const options = { url, retention: keepForever, log, meters };
   switch (scheme) {
     case 'file':
     case 'sqlite':

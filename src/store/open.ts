@@ -13,16 +13,18 @@ export interface StoreOptions {
   readonly url: string;
   readonly log: Log;
   readonly retention?: Retention;
+  /** How many there are to be, for a database that is made now; see SqliteOptions. */
+  readonly meters?: number;
 }
 
 /** Migrates, too. Rejects with an EmdcError; its remedy is `spool` where trying again later may help. */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const { url, log, retention = keepForever } = options;
+  const { url, log, retention = keepForever, meters = 1 } = options;
   const scheme = /^([a-z0-9+]+):/i.exec(url)?.[1]?.toLowerCase();
   switch (scheme) {
     case 'file':
     case 'sqlite': {
-      const thread = new SqliteThread({ path: sqlitePath(url), retention }, log);
+      const thread = new SqliteThread({ path: sqlitePath(url), retention, meters }, log);
       await thread.open();
       return new StoreFront('sqlite', thread);
     }

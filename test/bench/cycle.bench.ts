@@ -15,8 +15,8 @@ const GATEWAYS = [
   { units: 32, latencyMs: 20 },
 ];
 const CYCLES = 9;
-/** Until V8 has compiled what runs often: cycles, or as many as make so many polls. */
-const WARM_UP = { cycles: 15, polls: 2000, most: 150 };
+/** Until V8 has compiled what runs often, in both processes by turns. */
+const WARM_UP_MS = 6000;
 
 export async function cycleFigures(context: Context): Promise<Figure[]> {
   const figures: Figure[] = [];
@@ -58,10 +58,10 @@ async function measure(
     const own: number[] = [];
     let requests = 0;
     const count = setup.links * setup.unitsPerLink;
-    const warmUp = Math.min(Math.max(WARM_UP.cycles, Math.ceil(WARM_UP.polls / count)), WARM_UP.most);
-    const wait = Math.max(1, setup.latencyMs / 5);
-    await bare.ask({ do: 'cycles', cycles: Math.ceil(warmUp / wait) });
-    await collector.ask({ do: 'collect', cycles: Math.ceil(warmUp / wait) });
+    for (const end = performance.now() + WARM_UP_MS; performance.now() < end; ) {
+      await bare.ask({ do: 'cycles', cycles: 1 });
+      await collector.ask({ do: 'collect', cycles: 1 });
+    }
     // By turns, so that whatever else the machine does meets both.
     for (let cycle = 0; cycle < CYCLES; cycle++) {
       const limit = await bare.ask({ do: 'cycles', cycles: 1 });

@@ -141,7 +141,7 @@ async function librariesMegabytes({ folder, say }: Context): Promise<number> {
     do: 'setup',
     database: `${folder()}/libraries.db`,
   });
-  await libraries.ask({ do: 'watch', seconds: WARM_UP_S });
+  await libraries.ask({ do: 'watch', seconds: 10 });
   const { rssBytes } = await libraries.ask({ do: 'watch', seconds: 10 });
   await libraries.stop();
   return Math.max(...rssBytes) / 1e6;

@@ -60,6 +60,8 @@ function randomMetrics(seed: number): Metric[] {
   });
 }
 
+const STARTS = 8;
+
 /** From the command to the first reading that GET /metric answers, as a user starts it. */
 export async function startFigures({ folder, say }: Context): Promise<Figure[]> {
   const meters = await startChild<MetersSetup, Endpoint[]>('meters-process', {
@@ -70,8 +72,8 @@ export async function startFigures({ folder, say }: Context): Promise<Figure[]> 
   const times: number[] = [];
   const librariesMs: number[] = [];
   try {
-    for (let run = 0; run < 5; run++) {
-      say(`start-up: ${run + 1} of 5`);
+    for (let run = 0; run < STARTS; run++) {
+      say(`start-up: ${run + 1} of ${STARTS}`);
       const directory = folder();
       const map = `${directory}/bench.csv`;
       const header = 'Metric Name,Metric Description,Metric Address,Metric Size,Scaling Factor,Data Type';
@@ -93,6 +95,8 @@ export async function startFigures({ folder, say }: Context): Promise<Figure[]> 
       ];
       const settings = ['--schedule', '1s', '--http.port', String(port), '--log.level', 'error'];
       const paths = ['--database.url', `file:${directory}/emdc.db`, '--spool.directory', `${directory}/spool`];
+      // The first slot comes at the next whole second: starts are spread over one, so that none is lucky.
+      await sleep((1000 - (Date.now() % 1000) + (run * 1000) / STARTS) % 1000);
       const start = performance.now();
       const child = spawn(process.execPath, [`${packageRoot}dist/src/main.js`, ...args, ...settings, ...paths], {
         stdio: ['ignore', 'ignore', 'inherit'],
@@ -106,12 +110,11 @@ export async function startFigures({ folder, say }: Context): Promise<Figure[]> 
   } finally {
     await meters.stop();
   }
-  // The first slot of a schedule of one second comes half a second after the start, on average.
   return [
     {
       group: 'Parts',
-      name: 'start to first reading (schedule 1s)',
-      value: median(times),
+      name: 'start to first reading (schedule 1s), mean',
+      value: times.reduce((sum, time) => sum + time, 0) / STARTS,
       unit: 'ms',
       limit: null,
       target: 1500,

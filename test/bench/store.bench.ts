@@ -12,7 +12,9 @@ import { type Figure, median } from './figure.js';
 import type { Context } from './main.js';
 
 const SIZES = [21, 2100, 21_000];
-const WRITES = 12;
+/** The first ones until V8 has compiled what runs often. */
+const WARM_UP = 15;
+const WRITES = 25;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
@@ -23,7 +25,8 @@ interface Bare {
 
 interface Backend {
   readonly name: string;
-  readonly url: string;
+  /** Of the store for writes of so many readings. */
+  readonly url: (size: number) => string;
   readonly bare: () => Promise<Bare>;
   /** Of the bare driver's speed, from 2,100 readings on. */
   readonly target: number;
@@ -34,14 +37,14 @@ export async function storeFigures(context: Context): Promise<Figure[]> {
   // Never the same slot twice, whatever the clock does: a row that is there already is another thing to write.
   let slot = Math.floor(Date.now() / 1000) * 1000;
   for (const backend of backends(context)) {
-    const store = await openStore({ url: backend.url, log: silentLog });
     const bare = await backend.bare();
     for (const size of SIZES) {
       context.say(`store: ${backend.name}, ${size} readings per write`);
       const meters = Array.from({ length: size / 21 }, (_, i) => meterInfo(`store/${size}/meter_${i}`, 21));
+      const store = await openStore({ url: backend.url(size), meters: meters.length, log: silentLog });
       const own: number[] = [];
       const limits: number[] = [];
-      for (let write = 0; write < WRITES + 2; write++) {
+      for (let write = 0; write < WARM_UP + WRITES; write++) {
         slot += 1000;
         const values = Float64Array.from({ length: size }, () => Math.fround(Math.random() * 500));
         const polls = meters.map((meter, i) => pollWith(meter, slot, values.subarray(i * 21, i * 21 + 21)));
@@ -49,7 +52,7 @@ export async function storeFigures(context: Context): Promise<Figure[]> {
         await store.write({ polls, gaps: [] });
         const middle = performance.now();
         await bare.write(slot, values);
-        if (write < 2) continue;
+        if (write < WARM_UP) continue;
         own.push(middle - start);
         limits.push(performance.now() - middle);
       }
@@ -62,8 +65,8 @@ export async function storeFigures(context: Context): Promise<Figure[]> {
         target: size >= 2100 ? backend.target : null,
         least: true,
       });
+      await store.close();
     }
-    await store.close();
     await bare.close();
   }
   return figures;
@@ -86,16 +89,17 @@ function backends({ folder, postgresUrl, mysqlUrl }: Context): Backend[] {
   const directory = folder();
   const sqlite: Backend = {
     name: 'SQLite',
-    url: `file:${directory}/emdc.db`,
+    // A file each: its pages are made for a site of that size.
+    url: (size) => `file:${directory}/emdc-${size}.db`,
     target: 0.8,
     bare: async () => bareSqlite(`${directory}/bare.db`),
   };
   return [
     sqlite,
     ...(postgresUrl
-      ? [{ name: 'PostgreSQL (COPY)', url: postgresUrl, target: 0.5, bare: () => barePostgres(postgresUrl) }]
+      ? [{ name: 'PostgreSQL (COPY)', url: () => postgresUrl, target: 0.5, bare: () => barePostgres(postgresUrl) }]
       : []),
-    ...(mysqlUrl ? [{ name: 'MariaDB', url: mysqlUrl, target: 0.8, bare: () => bareMariadb(mysqlUrl) }] : []),
+    ...(mysqlUrl ? [{ name: 'MariaDB', url: () => mysqlUrl, target: 0.8, bare: () => bareMariadb(mysqlUrl) }] : []),
   ];
 }
 
@@ -186,7 +190,7 @@ export async function diskFigures(context: Context): Promise<Figure[]> {
   ] as const) {
     context.say(`disk: ${topics} topics every 10 s, ${cycles} cycles`);
     const directory = context.folder();
-    const store = await openStore({ url: `file:${directory}/emdc.db`, log: silentLog });
+    const store = await openStore({ url: `file:${directory}/emdc.db`, meters: topics / 21, log: silentLog });
     const meters = Array.from({ length: topics / 21 }, (_, i) => meterInfo(`disk/meter_${i}`, 21));
     // Not before the database was made: what is older goes straight to history. At midnight, so that all of it is moved.
     const start = Math.ceil(Date.now() / DAY_MS) * DAY_MS;

@@ -370,8 +370,11 @@ test('a shipped map is found from anywhere; one beside the file comes first', as
 });
 
 test('commands that only need the database load a configuration without meters', async () => {
-  const { config } = await load({ meters: 'none', env: { EMDC_DATABASE_URL: 'file:x.db' } });
+  const { config, meterCount } = await load({ meters: 'none', env: { EMDC_DATABASE_URL: 'file:x.db' } });
   assert.deepEqual(config.meters, []);
+  assert.equal(meterCount, 0);
+  const yaml = 'meters: [{name: A, host: a, map: none.xlsx}, {name: B}]';
+  assert.equal((await load({ meters: 'none', yaml })).meterCount, 2);
 });
 
 test('whatever the file says, the loader answers with a configuration or with problems', async () => {

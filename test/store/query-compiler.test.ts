@@ -27,7 +27,7 @@ const retention = { readingsMs: 48 * HOUR_MS, rollupsMs: 48 * HOUR_MS };
 const providers: Readonly<Record<Dialect, Provider>> = {
   sqlite: {
     make: makeSqliteDatabase,
-    open: (url) => openSqlite({ path: sqlitePath(url), retention, log }),
+    open: (url) => openSqlite({ path: sqlitePath(url), retention, meters: 1, log }),
     skip: false,
   },
   postgresql: {

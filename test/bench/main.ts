@@ -12,11 +12,12 @@ import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { packageRoot, version } from '../../src/paths.js';
 import { cycleFigures } from './cycle.bench.js';
+import { diskFigures } from './disk.bench.js';
 import { type Figure, judged, tableOf, verdict } from './figure.js';
 import { loadFigures } from './load.bench.js';
 import { drainFigures, planFigures, startFigures } from './parts.bench.js';
 import { peerFigures } from './peer.bench.js';
-import { diskFigures, storeFigures } from './store.bench.js';
+import { storeFigures } from './store.bench.js';
 
 export interface Context {
   readonly say: (what: string) => void;

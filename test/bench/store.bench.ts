@@ -1,5 +1,4 @@
-// How fast readings become durable: one write of the store against the best batch that the database's own driver has, and
-// what a reading costs on disk.
+// How fast readings become durable: one write of the store against the best batch that the database's own driver has.
 
 import Database from 'libsql';
 import { createPool } from 'mariadb';
@@ -15,8 +14,6 @@ const SIZES = [21, 2100, 21_000];
 /** The first ones until V8 has compiled what runs often. */
 const WARM_UP = 15;
 const WRITES = 25;
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 
 interface Bare {
   write(slot: number, values: Float64Array): Promise<void>;
@@ -72,7 +69,7 @@ export async function storeFigures(context: Context): Promise<Figure[]> {
   return figures;
 }
 
-function pollWith(meter: Poll['meter'], slot: number, values: Float64Array): Poll {
+export function pollWith(meter: Poll['meter'], slot: number, values: Float64Array): Poll {
   return {
     meter,
     slot,
@@ -179,74 +176,4 @@ async function bareMariadb(url: string): Promise<Bare> {
       await pool.end();
     },
   };
-}
-
-/** Bytes kept and written per reading over hours of cycles, each moved into history, in a database that is new. */
-export async function diskFigures(context: Context): Promise<Figure[]> {
-  const figures: Figure[] = [];
-  for (const [topics, cycles, target] of [
-    [2100, 1440, 250],
-    [21, 4320, 700],
-  ] as const) {
-    context.say(`disk: ${topics} topics every 10 s, ${cycles} cycles`);
-    const directory = context.folder();
-    const store = await openStore({ url: `file:${directory}/emdc.db`, meters: topics / 21, log: silentLog });
-    const meters = Array.from({ length: topics / 21 }, (_, i) => meterInfo(`disk/meter_${i}`, 21));
-    // Not before the database was made: what is older goes straight to history. At midnight, so that all of it is moved.
-    const start = Math.ceil(Date.now() / DAY_MS) * DAY_MS;
-    const before = context.deviceBytes(directory);
-    for (let cycle = 0; cycle < cycles; cycle++) {
-      const slot = start + cycle * 10_000;
-      const polls = meters.map((meter) =>
-        pollWith(
-          meter,
-          slot,
-          Float64Array.from({ length: 21 }, () => Math.fround(Math.random() * 500)),
-        ),
-      );
-      await store.write({ polls, gaps: [] });
-      if (cycle % 30 === 0) while (await store.maintain(slot)) await Promise.resolve();
-    }
-    while (await store.maintain(start + cycles * 10_000 + 2 * HOUR_MS)) await Promise.resolve();
-    await store.close();
-    const kept = bytesInUse(`${directory}/emdc.db`);
-    const readings = topics * cycles;
-    const group = `SQLite on disk, ${topics} topics every 10 s, the first ${(cycles * 10_000) / HOUR_MS} hours`;
-    figures.push({
-      group,
-      name: 'bytes kept per reading',
-      value: kept / readings,
-      unit: 'B',
-      limit: null,
-      target: topics === 2100 ? 30 : null,
-    });
-    const written = context.deviceBytes(directory) - before;
-    const perReading = written / readings;
-    figures.push({
-      group,
-      name: `bytes written per reading (${context.deviceCounter})`,
-      value: perReading,
-      unit: 'B',
-      limit: null,
-      target,
-    });
-    figures.push({
-      group,
-      name: 'written per day',
-      value: (perReading * topics * 8640) / 1e9,
-      unit: 'GB',
-      limit: null,
-      target: null,
-    });
-  }
-  return figures;
-}
-
-/** Without the pages that what was moved left empty: the next hours fill them again. */
-function bytesInUse(file: string): number {
-  const db = new Database(file);
-  const number = (name: string) => Number(Object.values(db.prepare(`PRAGMA ${name}`).get() as object)[0]);
-  const bytes = (number('page_count') - number('freelist_count')) * number('page_size');
-  db.close();
-  return bytes;
 }

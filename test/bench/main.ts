@@ -1,8 +1,8 @@
 // `npm run bench`: measures EMDC against the limits of this very machine, in one run: a bare socket, the database's own
-// driver. Prints a table and writes it as JSON. `--only cycle,load,store,disk,parts,peers`; `--long` for ten minutes of
-// 1,000 meters, and nothing else; `--database URL` for the load; `--keep` for the README's figures, where groups that were
-// measured replace those of their name (then `npm run docs`). PostgreSQL and MariaDB by EMDC_TEST_POSTGRES_URL and
-// EMDC_TEST_MYSQL_URL.
+// driver. Prints a table and writes it as JSON. `--only cycle,load,store,disk,parts,peers`; `--only node-red`, in no other
+// run, installs Node-RED into a temporary folder and measures it beside EMDC; `--long` for ten minutes of 1,000 meters, and
+// nothing else; `--database URL` for the load; `--keep` for the README's figures, where groups that were measured replace
+// those of their name (then `npm run docs`). PostgreSQL and MariaDB by EMDC_TEST_POSTGRES_URL and EMDC_TEST_MYSQL_URL.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -15,6 +15,7 @@ import { cycleFigures } from './cycle.bench.js';
 import { diskFigures } from './disk.bench.js';
 import { type Figure, judged, tableOf, verdict } from './figure.js';
 import { loadFigures } from './load.bench.js';
+import { nodeRedFigures } from './node-red.bench.js';
 import { drainFigures, planFigures, startFigures } from './parts.bench.js';
 import { peerFigures } from './peer.bench.js';
 import { storeFigures } from './store.bench.js';
@@ -41,7 +42,10 @@ const PARTS: Readonly<Record<string, readonly ((context: Context) => Promise<Fig
   disk: [diskFigures],
   parts: [planFigures, startFigures, drainFigures],
   peers: [peerFigures],
+  'node-red': [nodeRedFigures],
 };
+/** Takes an install of its own. */
+const ONLY_BY_NAME = 'node-red';
 
 const { values: options } = parseArgs({
   options: {
@@ -70,7 +74,8 @@ const context: Context = {
   longSeconds: options.long ? 600 : null,
 };
 
-const wanted = options.only?.split(',') ?? (options.long ? ['load'] : Object.keys(PARTS));
+const usual = Object.keys(PARTS).filter((part) => part !== ONLY_BY_NAME);
+const wanted = options.only?.split(',') ?? (options.long ? ['load'] : usual);
 const unknown = wanted.filter((part) => !(part in PARTS));
 if (unknown.length > 0) {
   process.stderr.write(`no such part: ${unknown.join(', ')}; there are ${Object.keys(PARTS).join(', ')}\n`);

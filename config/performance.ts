@@ -33,12 +33,10 @@ export function performanceSection(): string {
 export function sectionOf(report: BenchReport): string {
   const judged = report.figures.filter(({ verdict }) => verdict !== '');
   const reached = judged.filter(({ verdict }) => verdict === 'reached').length;
-  const nodeRed = report.figures.some(({ group }) => group.startsWith('Node-RED'));
   return [
     `Measured by \`npm run bench\` on ${report.machine}; version ${report.version}, ${report.date}, ${report.seconds} s. "Bare" is a socket, or the`,
     "database's own driver, with nothing around it, in the same run: compare ratios, since a machine's own figures vary.",
-    `${reached} of ${judged.length} targets reached. What ran for 600 s is \`npm run bench -- --long\`, with \`--database URL\` for PostgreSQL.`,
-    ...(nodeRed ? ["Node-RED's figures, of a flow that stores nothing, are `npm run bench -- --only node-red`."] : []),
+    `${reached} of ${judged.length} targets reached. What ran for 600 s is \`npm run bench -- --long\`, with \`--database URL\` for PostgreSQL; Node-RED is \`--only node-red\`.`,
     ...gatewayLines(report.figures),
     ...limitLines(report.figures),
     '',

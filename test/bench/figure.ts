@@ -11,6 +11,8 @@ export interface Figure {
   /** Highest (or, with `least`, lowest) ratio to the limit, or value where there is none; null: no target. */
   readonly target: number | null;
   readonly least?: boolean;
+  /** Whose the value is, and whose the limit. Default EMDC's and the bare reference's; one of a group speaks for all. */
+  readonly columns?: readonly [value: string, limit: string];
 }
 
 export const judged = (figure: Figure): number => (figure.limit === null ? figure.value : figure.value / figure.limit);
@@ -38,7 +40,8 @@ export function tableOf(figures: readonly Figure[]): string {
   for (const figure of figures) {
     if (figure.group !== group) {
       group = figure.group;
-      lines.push('', `**${group}**`, '', '| | EMDC | bare | ratio | target | |', '|---|--:|--:|--:|--:|---|');
+      const [own, other] = figure.columns ?? ['EMDC', 'bare'];
+      lines.push('', `**${group}**`, '', `| | ${own} | ${other} | ratio | target | |`, '|---|--:|--:|--:|--:|---|');
     }
     const { name, value, unit, limit, target, least } = figure;
     const bound = target === null ? '' : `${least ? '≥' : '≤'} ${short(target)}${limit === null ? ` ${unit}` : ''}`;

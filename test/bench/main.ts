@@ -1,15 +1,12 @@
 // `npm run bench`: measures EMDC against the limits of this very machine, in one run: a bare socket, the database's own
-// driver. Prints a table and writes it as JSON. `--only cycle,load,store,disk,parts,peers`; `--only node-red`, in no other
-// run, installs Node-RED into a temporary folder and measures it beside EMDC; `--long` for ten minutes of 1,000 meters, and
-// nothing else; `--database URL` for the load; `--keep` for the README's figures, where groups that were measured replace
-// those of their name (then `npm run docs`). PostgreSQL and MariaDB by EMDC_TEST_POSTGRES_URL and EMDC_TEST_MYSQL_URL.
+// driver. Prints a table and writes it as JSON.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir, totalmem } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import process from 'node:process';
-import { parseArgs } from 'node:util';
+import { Command } from 'commander';
 import { packageRoot, version } from '../../src/paths.js';
 import { cycleFigures } from './cycle.bench.js';
 import { diskFigures } from './disk.bench.js';
@@ -44,18 +41,34 @@ const PARTS: Readonly<Record<string, readonly ((context: Context) => Promise<Fig
   peers: [peerFigures],
   'node-red': [nodeRedFigures],
 };
-/** Takes an install of its own. */
-const ONLY_BY_NAME = 'node-red';
+const BY_NAME_ONLY = 'node-red';
 
-const { values: options } = parseArgs({
-  options: {
-    only: { type: 'string' },
-    long: { type: 'boolean', default: false },
-    database: { type: 'string' },
-    json: { type: 'string', default: 'build/bench.json' },
-    keep: { type: 'boolean', default: false },
-  },
-});
+interface Options {
+  readonly only?: string;
+  readonly long?: boolean;
+  readonly database?: string;
+  readonly json: string;
+  readonly keep?: boolean;
+}
+
+const options = new Command('npm run bench --')
+  .description(
+    "Measures EMDC against a bare socket and the databases' own drivers, on this machine, in under ten minutes.",
+  )
+  .option(
+    '--only <parts>',
+    `of ${Object.keys(PARTS).join(',')}; ${BY_NAME_ONLY} is installed for it, and in no other run`,
+  )
+  .option('--long', '1,000 meters every second for ten minutes, and nothing else')
+  .option('--database <url>', 'for the load, in place of SQLite')
+  .option('--json <file>', 'where the figures go', 'build/bench.json')
+  .option('--keep', "the figures are the README's: groups measured now replace those of their name; then npm run docs")
+  .addHelpText(
+    'after',
+    '\nPostgreSQL and MariaDB are measured where EMDC_TEST_POSTGRES_URL and EMDC_TEST_MYSQL_URL name them.',
+  )
+  .parse()
+  .opts<Options>();
 
 const root = mkdtempSync(join(tmpdir(), 'emdc-bench-'));
 process.once('exit', () => rmSync(root, { recursive: true, force: true }));
@@ -74,7 +87,7 @@ const context: Context = {
   longSeconds: options.long ? 600 : null,
 };
 
-const usual = Object.keys(PARTS).filter((part) => part !== ONLY_BY_NAME);
+const usual = Object.keys(PARTS).filter((part) => part !== BY_NAME_ONLY);
 const wanted = options.only?.split(',') ?? (options.long ? ['load'] : usual);
 const unknown = wanted.filter((part) => !(part in PARTS));
 if (unknown.length > 0) {
@@ -105,19 +118,24 @@ const report = {
   seconds: Math.round((performance.now() - started) / 1000),
   figures: figures.map((figure) => ({ ...figure, judged: judged(figure), verdict: verdict(figure) })),
 };
-const file = join(packageRoot, options.keep ? 'test/bench/results.json' : options.json);
-if (options.keep) report.figures.unshift(...keptFigures(file, report.figures));
-mkdirSync(join(file, '..'), { recursive: true });
+const file = resolve(packageRoot, options.keep ? 'test/bench/results.json' : options.json);
+const kept = options.keep ? readKept() : null;
+if (kept !== null) {
+  const groups = new Set(figures.map(({ group }) => group));
+  report.figures.unshift(...kept.figures.filter(({ group }) => !groups.has(group)));
+  // How long a whole run takes is not this run's to say.
+  if (wanted !== usual) report.seconds = kept.seconds;
+}
+mkdirSync(dirname(file), { recursive: true });
 writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
-process.stdout.write(`${tableOf(figures)}\n\n${machine}; ${report.seconds} s; written to ${file}\n`);
+const tookS = ((performance.now() - started) / 1000).toFixed(0);
+process.stdout.write(`${tableOf(figures)}\n\n${machine}; ${tookS} s; written to ${file}\n`);
 process.exit();
 
-/** What an earlier run left in the file, but for groups that have been measured again. */
-function keptFigures(path: string, measured: readonly Figure[]): typeof report.figures {
-  if (!statSync(path, { throwIfNoEntry: false })) return [];
-  const groups = new Set(measured.map(({ group }) => group));
-  const { figures } = JSON.parse(readFileSync(path, 'utf8')) as typeof report;
-  return figures.filter(({ group }) => !groups.has(group));
+/** What earlier runs left in the file. */
+function readKept(): typeof report | null {
+  if (!statSync(file, { throwIfNoEntry: false })) return null;
+  return JSON.parse(readFileSync(file, 'utf8'));
 }
 
 /** `vda` for a folder on /dev/vda1; null where that cannot be told. */

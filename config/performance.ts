@@ -39,6 +39,7 @@ export function sectionOf(report: BenchReport): string {
     `${reached} of ${judged.length} targets reached. What ran for 600 s is \`npm run bench -- --long\`, with \`--database URL\` for PostgreSQL; Node-RED is \`--only node-red\`.`,
     ...gatewayLines(report.figures),
     ...limitLines(report.figures),
+    ...besideLines(report.figures),
     '',
     '<details><summary>All figures</summary>',
     '',
@@ -97,6 +98,30 @@ function limitLines(figures: readonly Figure[]): string[] {
     '| a meter answers in | requests × latency | a bare socket takes | EMDC takes |',
     '|--:|--:|--:|--:|',
     ...rows,
+  ];
+}
+
+/** What others cost. */
+function besideLines(figures: readonly Figure[]): string[] {
+  const find = (group: string, name: string) =>
+    figures.find((figure) => figure.group.startsWith(group) && figure.name.startsWith(name));
+  const written = find('SQLite on disk, 2100 topics', 'written per day');
+  const obvious = find('SQLite on disk, 2100 topics', 'written per day by');
+  const cpu = find('A flow of Node-RED that stores nothing, on 100 meters', 'CPU');
+  return [
+    ...(written && obvious
+      ? [
+          '',
+          `2,100 readings every 10 s write ${written.value.toFixed(1)} GB a day to the device that holds the SQLite file at first; the table that Prisma makes of a`,
+          `model, with a row id, a unique index and times as text, ${Math.round(obvious.value)} GB.`,
+        ]
+      : []),
+    ...(cpu?.limit
+      ? [
+          '',
+          `${cpu.columns?.[1]}, on 100 of these meters every second, takes ${cpu.limit.toFixed(0)} ms of CPU per 1,000 readings and stores none; EMDC takes ${cpu.value.toFixed(0)} ms and stores all.`,
+        ]
+      : []),
   ];
 }
 

@@ -49,7 +49,7 @@ export async function nodeRedFigures({ folder, say }: Context): Promise<Figure[]
       );
       const add = (name: string, unit: string, of: (usage: NodeRedAnswer) => number) =>
         figures.push({
-          group: `${links} meter${links > 1 ? 's' : ''} every second, by EMDC into SQLite and by a flow of Node-RED that stores nothing`,
+          group: `A flow of Node-RED that stores nothing, on ${links} meter${links > 1 ? 's' : ''} every second`,
           name,
           value: of(emdc),
           unit,

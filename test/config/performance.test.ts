@@ -31,3 +31,28 @@ test('the README says how many meters a gateway takes, reckoned from CPU per rea
   assert.match(text, /99 MB with one meter/);
   assert.match(text, /\| CPU per 1,000 readings \| 20 ms \| 10 ms \| 2 \| ≤ 1.6 \| missed \|/);
 });
+
+test('the README says what others cost, where that was measured', () => {
+  const disk = { ...figure, group: 'SQLite on disk, 2100 topics every 10 s, the first 4 hours', unit: 'GB' };
+  const text = sectionOf({
+    version: '1.0.0',
+    date: '2026-01-01',
+    machine: 'a machine',
+    seconds: 500,
+    figures: [
+      { ...disk, name: 'written per day', value: 2.54 },
+      { ...disk, name: 'written per day by the table that Prisma makes of a model', value: 176.4 },
+      {
+        ...figure,
+        group: 'A flow of Node-RED that stores nothing, on 100 meters every second',
+        name: 'CPU per 1,000 readings',
+        value: 9,
+        limit: 44,
+        columns: ['EMDC', 'Node-RED 1.2.3'],
+      },
+    ],
+  });
+  assert.match(text, /write 2\.5 GB a day .*\n.*176 GB\./);
+  assert.match(text, /Node-RED 1\.2\.3, on 100 of these meters every second, takes 44 ms .* EMDC takes 9 ms/);
+  assert.match(text, /\| \| EMDC \| Node-RED 1\.2\.3 \|/);
+});

@@ -37,8 +37,9 @@ PRAGMA journal_size_limit = 67108864;
 
 /**
  * A commit writes whole pages: 21 readings every 10 s cost 640 bytes of device per reading with 512, 750 with 1024 and
- * 910 with 2048 (the first 12 hours of a database). Small pages cost time, two system calls and a balanced tree for each:
- * a write of 21,000 readings takes half as long again with 512 as with 4096, and there the bytes are the same, 140.
+ * 910 with 2048 (the first 12 hours of a database); 2,100 readings cost 218, 229 and 240 from the third day on with 1024,
+ * 2048 and 4096. Small pages cost time, two system calls and a balanced tree for each: writing 2,100 readings takes 4.5 ms
+ * with 512, 3.7 with 1024, 3.4 with 2048 and 3.2 with 4096, where the bare driver's best batch takes 2.8.
  */
 const pageSizeFor = (meters: number): number => (meters < 5 ? 512 : meters < 50 ? 1024 : 4096);
 

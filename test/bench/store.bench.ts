@@ -11,9 +11,9 @@ import { type Figure, median } from './figure.js';
 import type { Context } from './main.js';
 
 const SIZES = [21, 2100, 21_000];
-/** The first ones until V8 has compiled what runs often. */
-const WARM_UP = 15;
 const WRITES = 25;
+/** Writes until V8 has compiled what runs often. */
+const warmUpOf = (size: number): number => Math.min(100, Math.max(15, Math.ceil(150_000 / size)));
 
 interface Bare {
   write(slot: number, values: Float64Array): Promise<void>;
@@ -41,7 +41,7 @@ export async function storeFigures(context: Context): Promise<Figure[]> {
       const store = await openStore({ url: backend.url(size), meters: meters.length, log: silentLog });
       const own: number[] = [];
       const limits: number[] = [];
-      for (let write = 0; write < WARM_UP + WRITES; write++) {
+      for (let write = -warmUpOf(size); write < WRITES; write++) {
         slot += 1000;
         const values = Float64Array.from({ length: size }, () => Math.fround(Math.random() * 500));
         const polls = meters.map((meter, i) => pollWith(meter, slot, values.subarray(i * 21, i * 21 + 21)));
@@ -49,7 +49,7 @@ export async function storeFigures(context: Context): Promise<Figure[]> {
         await store.write({ polls, gaps: [] });
         const middle = performance.now();
         await bare.write(slot, values);
-        if (write < WARM_UP) continue;
+        if (write < 0) continue;
         own.push(middle - start);
         limits.push(performance.now() - middle);
       }

@@ -113,7 +113,7 @@ test('a cycle is one statement on PostgreSQL and three on MySQL, and four where 
 
 test('a committed cycle writes at most 100 bytes per reading to the log at 2,100 topics', async (t) => {
   const folder = await temporaryFolder(t);
-  const store = await openStore({ url: `file:${folder}/guard.db`, log: silentLog });
+  const store = await openStore({ url: `file:${folder}/guard.db`, meters: 100, log: silentLog });
   const meters = metersOf(100);
   const cycles = 12;
   const logBytes = () => statSync(`${folder}/guard.db-wal`).size;

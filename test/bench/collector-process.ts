@@ -1,6 +1,7 @@
 // The collector under measurement: the real daemon, with the real recorder and store, in a process of its own.
 
 import '../../src/memory.js';
+import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -33,6 +34,8 @@ export interface CollectorAnswer {
   readonly rssBytes: readonly number[];
   /** Longest block of the event loop in each second, ms; empty where it was not looked at. */
   readonly blockedMs: readonly number[];
+  /** What the host gave to other machines in each second, of all processors together, ms; empty as above. */
+  readonly stolenMs: readonly number[];
   /** Polls by how many whole milliseconds after its slot the first request went out; the last one: or more. */
   readonly lateMs: Uint32Array;
   /** Slots seen, ms UTC. */
@@ -54,6 +57,15 @@ let lastPolled = 0;
 let lateMs = new Uint32Array(LATEST_MS + 1);
 let firstSlot = Number.POSITIVE_INFINITY;
 let lastSlot = 0;
+
+/** Since the machine was started; 0 where there is no /proc. Counted in hundredths of a second. */
+function stolenMsSoFar(): number {
+  try {
+    return 10 * Number(readFileSync('/proc/stat', 'utf8').split('\n', 1)[0]?.split(/\s+/)[8]);
+  } catch {
+    return 0;
+  }
+}
 
 const totals = () => {
   const meters = daemon?.service.status().meters ?? [];
@@ -103,6 +115,7 @@ serveParent<CollectorQuestion, CollectorAnswer>(
     const durationsMs: number[] = [];
     const rssBytes: number[] = [];
     const blockedMs: number[] = [];
+    const stolenMs: number[] = [];
     if (question.do === 'collect') {
       for (let i = 0; i < question.cycles; i++) {
         const start = performance.now();
@@ -113,9 +126,15 @@ serveParent<CollectorQuestion, CollectorAnswer>(
     if (question.do === 'watch') {
       const delay = monitorEventLoopDelay({ resolution: LOOK_MS });
       if (question.eventLoop) delay.enable();
+      let stolen = stolenMsSoFar();
       for (let second = 0; second < question.seconds; second++) {
         await sleep(1000);
-        if (question.eventLoop) blockedMs.push(delay.max / 1e6 - LOOK_MS);
+        if (question.eventLoop) {
+          blockedMs.push(delay.max / 1e6 - LOOK_MS);
+          const now = stolenMsSoFar();
+          stolenMs.push(now - stolen);
+          stolen = now;
+        }
         delay.reset();
         rssBytes.push(process.memoryUsage.rss());
       }
@@ -133,6 +152,7 @@ serveParent<CollectorQuestion, CollectorAnswer>(
       cpuMs: (user + system) / 1000,
       rssBytes,
       blockedMs,
+      stolenMs,
       lateMs,
       firstSlot,
       lastSlot,

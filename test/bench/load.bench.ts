@@ -79,6 +79,9 @@ export async function loadFigures(context: Context): Promise<Figure[]> {
       unit: 'ms',
     });
     add({ name: 'event loop blocked, worst', value: Math.max(...own.blockedMs), unit: 'ms', limit: null, target: 50 });
+    const worst = own.blockedMs.indexOf(Math.max(...own.blockedMs));
+    add({ ...alone, name: 'taken by the host in that second', value: own.stolenMs[worst] ?? Number.NaN, unit: 'ms' });
+    add({ ...alone, name: 'taken by the host, all in all', value: sum(own.stolenMs) / (10 * seconds), unit: '%' });
     add({ ...alone, name: 'GET /ping, 99 %', value: quantile(http.ping, 0.99), unit: 'ms' });
     add({ ...alone, name: 'GET /metric (one), 99 %', value: quantile(http.metric, 0.99), unit: 'ms' });
   }
@@ -128,6 +131,7 @@ async function everySecond({ folder, say, databaseUrl }: Context, links: number,
     const recorded = { polls: polls / (links * ((lastSlot - firstSlot) / 1000 + 1)), missed };
     say(`memory, MB, each tenth of the time: ${tenths(own.rssBytes.map((bytes) => bytes / 1e6))}`);
     say(`event loop blocked, ms, each tenth of the time: ${tenths(own.blockedMs)}`);
+    say(`taken by the host, ms, each tenth of the time: ${tenths(own.stolenMs)}`);
     const cpuMs = alone.cpuMs / (alone.readings / 1000);
     return { own, cpuMs, bareCpuMs: bareCpuMs / ((links * METRICS * CPU_S) / 1000), http, recorded };
   } finally {
@@ -146,6 +150,8 @@ async function librariesMegabytes({ folder, say }: Context): Promise<number> {
   await libraries.stop();
   return Math.max(...rssBytes) / 1e6;
 }
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
 const nameOf = (url: string | null): string =>
   url === null ? 'SQLite' : url.startsWith('postgres') ? 'PostgreSQL' : 'MariaDB';

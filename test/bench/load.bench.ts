@@ -81,7 +81,8 @@ export async function loadFigures(context: Context): Promise<Figure[]> {
     add({ name: 'event loop blocked, worst', value: Math.max(...own.blockedMs), unit: 'ms', limit: null, target: 50 });
     const worst = own.blockedMs.indexOf(Math.max(...own.blockedMs));
     add({ ...alone, name: 'taken by the host in that second', value: own.stolenMs[worst] ?? Number.NaN, unit: 'ms' });
-    add({ ...alone, name: 'taken by the host, of one processor', value: sum(own.stolenMs) / (10 * seconds), unit: '%' });
+    const stolenPercent = sum(own.stolenMs) / (10 * seconds);
+    add({ ...alone, name: 'taken by the host, of one processor', value: stolenPercent, unit: '%' });
     add({ ...alone, name: 'GET /ping, 99 %', value: quantile(http.ping, 0.99), unit: 'ms' });
     add({ ...alone, name: 'GET /metric (one), 99 %', value: quantile(http.metric, 0.99), unit: 'ms' });
   }

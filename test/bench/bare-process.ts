@@ -17,6 +17,8 @@ export interface BareAnswer {
   readonly durationsMs: readonly number[];
   readonly cpuMs: number;
   readonly rssBytes: number;
+  /** Every second: how late each link's first request went out, ms. */
+  readonly lateMs: readonly number[];
 }
 
 let links: { client: BareClient; units: { unitId: number; meter: number }[] }[] = [];
@@ -40,9 +42,10 @@ async function setup(endpoints: readonly Endpoint[], database: string | null): P
   };
 }
 
-async function cycle(values: Float64Array): Promise<void> {
+async function cycle(values: Float64Array, begun: () => void): Promise<void> {
   await Promise.all(
     links.map(async ({ client, units }) => {
+      begun();
       for (const { unitId, meter } of units) {
         let index = meter * METRICS;
         for (const { start, count } of BLOCKS) {
@@ -58,22 +61,27 @@ serveParent<BareQuestion, BareAnswer>(
   async (question) => {
     if (question.do === 'setup') {
       await setup(question.endpoints, question.database);
-      return { durationsMs: [], cpuMs: 0, rssBytes: 0 };
+      return { durationsMs: [], cpuMs: 0, rssBytes: 0, lateMs: [] };
     }
     const meters = links.reduce((sum, { units }) => sum + units.length, 0);
     const values = new Float64Array(meters * METRICS);
     const durationsMs: number[] = [];
+    const lateMs: number[] = [];
+    const everySecond = question.do === 'every-second';
     const cpu = process.cpuUsage();
-    const cycles = question.do === 'cycles' ? question.cycles : question.seconds;
+    const cycles = everySecond ? question.seconds : question.cycles;
     for (let i = 0; i < cycles; i++) {
-      if (question.do === 'every-second') await sleep(1000 - (Date.now() % 1000));
+      const slot = Math.floor(Date.now() / 1000 + 1) * 1000;
+      if (everySecond) await sleep(slot - Date.now());
       const start = performance.now();
-      await cycle(values);
+      await cycle(values, () => {
+        if (everySecond) lateMs.push(Math.max(0, Date.now() - slot));
+      });
       durationsMs.push(performance.now() - start);
       insert?.(Date.now(), values);
     }
     const { user, system } = process.cpuUsage(cpu);
-    return { durationsMs, cpuMs: (user + system) / 1000, rssBytes: process.memoryUsage.rss() };
+    return { durationsMs, cpuMs: (user + system) / 1000, rssBytes: process.memoryUsage.rss(), lateMs };
   },
   async () => {
     for (const { client } of links) client.close();

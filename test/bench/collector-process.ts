@@ -124,21 +124,22 @@ serveParent<CollectorQuestion, CollectorAnswer>(
       }
     }
     if (question.do === 'watch') {
-      const delay = monitorEventLoopDelay({ resolution: LOOK_MS });
-      if (question.eventLoop) delay.enable();
+      // Takes memory, too.
+      const delay = question.eventLoop ? monitorEventLoopDelay({ resolution: LOOK_MS }) : null;
+      delay?.enable();
       let stolen = stolenMsSoFar();
       for (let second = 0; second < question.seconds; second++) {
         await sleep(1000);
-        if (question.eventLoop) {
+        if (delay !== null) {
           blockedMs.push(delay.max / 1e6 - LOOK_MS);
           const now = stolenMsSoFar();
           stolenMs.push(now - stolen);
           stolen = now;
+          delay.reset();
         }
-        delay.reset();
         rssBytes.push(process.memoryUsage.rss());
       }
-      delay.disable();
+      delay?.disable();
     }
     const { user, system } = process.cpuUsage(cpu);
     const after = totals();

@@ -23,7 +23,7 @@ export async function loadFigures(context: Context): Promise<Figure[]> {
   const database = nameOf(context.databaseUrl);
   for (const links of context.longSeconds === null ? [1, 10, 100, 1000] : [1000]) {
     const seconds = context.longSeconds ?? (links < 100 ? 10 : 25);
-    const { own, cpuMs, bareCpuMs, http, recorded } = await everySecond(context, links, seconds);
+    const { own, cpuMs, bare, bareCpuMs, http, recorded } = await everySecond(context, links, seconds);
     const group = `${links} meter${links > 1 ? 's' : ''} × ${METRICS} metrics every second, ${database}, ${seconds} s`;
     const add = (figure: Omit<Figure, 'group'>) => figures.push({ group, ...figure });
     const alone = { limit: null, target: null };
@@ -71,6 +71,7 @@ export async function loadFigures(context: Context): Promise<Figure[]> {
     });
     add({ ...alone, name: 'slot jitter, median', value: lateQuantile(own.lateMs, 0.5), unit: 'ms' });
     add({ name: 'slot jitter, 99 %', value: lateQuantile(own.lateMs, 0.99), unit: 'ms', limit: null, target: 50 });
+    add({ ...alone, name: 'slot jitter of the bare socket, 99 %', value: quantile(bare.lateMs, 0.99), unit: 'ms' });
     add({ ...alone, name: 'slot jitter, worst', value: own.lateMs.findLastIndex((count) => count > 0), unit: 'ms' });
     add({
       ...alone,
@@ -111,7 +112,7 @@ async function everySecond({ folder, say, databaseUrl }: Context, links: number,
       database: `${directory}/bare.db`,
     });
     await bare.ask({ do: 'every-second', seconds: BARE_WARM_UP_S });
-    const bareCpuMs = (await bare.ask({ do: 'every-second', seconds: CPU_S })).cpuMs;
+    const measured = await bare.ask({ do: 'every-second', seconds: CPU_S });
     await bare.stop();
 
     const collector = await startChild<CollectorQuestion, CollectorAnswer>('collector-process', {
@@ -134,7 +135,8 @@ async function everySecond({ folder, say, databaseUrl }: Context, links: number,
     say(`event loop blocked, ms, each tenth of the time: ${tenths(own.blockedMs)}`);
     say(`taken by the host, ms, each tenth of the time: ${tenths(own.stolenMs)}`);
     const cpuMs = alone.cpuMs / (alone.readings / 1000);
-    return { own, cpuMs, bareCpuMs: bareCpuMs / ((links * METRICS * CPU_S) / 1000), http, recorded };
+    const bareCpuMs = measured.cpuMs / ((links * METRICS * CPU_S) / 1000);
+    return { own, cpuMs, bare: measured, bareCpuMs, http, recorded };
   } finally {
     await meters.stop();
   }

@@ -17,8 +17,6 @@ export function collectAfter(meters: number): void {
   if (meters < LARGE_CYCLE) return;
   if (collect === null) {
     setFlagsFromString('--semi-space-growth-factor=2');
-    // Of its own accord V8 collects when that room is filled to four fifths, which is in the middle of the next cycle.
-    setFlagsFromString('--no-minor-gc-task');
     setFlagsFromString('--expose-gc');
     collect = runInNewContext('gc') as Collect;
   }

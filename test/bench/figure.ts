@@ -12,7 +12,7 @@ export interface Figure {
   readonly target: number | null;
   readonly least?: boolean;
   /** Whose the value is, and whose the limit. Default EMDC's and the bare reference's; one of a group speaks for all. */
-  readonly columns?: readonly [value: string, limit: string];
+  readonly columns?: { readonly value: string; readonly limit: string };
 }
 
 export const judged = (figure: Figure): number => (figure.limit === null ? figure.value : figure.value / figure.limit);
@@ -40,7 +40,7 @@ export function tableOf(figures: readonly Figure[]): string {
   for (const figure of figures) {
     if (figure.group !== group) {
       group = figure.group;
-      const [own, other] = figure.columns ?? ['EMDC', 'bare'];
+      const { value: own, limit: other } = figure.columns ?? { value: 'EMDC', limit: 'bare' };
       lines.push('', `**${group}**`, '', `| | ${own} | ${other} | ratio | target | |`, '|---|--:|--:|--:|--:|---|');
     }
     const { name, value, unit, limit, target, least } = figure;

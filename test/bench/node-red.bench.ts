@@ -55,7 +55,7 @@ export async function nodeRedFigures({ folder, say }: Context): Promise<Figure[]
           unit,
           limit: of(nodeRed),
           target: null,
-          columns: ['EMDC', `Node-RED ${NODE_RED}`],
+          columns: { value: 'EMDC', limit: `Node-RED ${NODE_RED}` },
         });
       add('CPU per 1,000 readings', 'ms', ({ cpuMs, readings }) => cpuMs / (readings / 1000));
       add('memory, most', 'MB', ({ rssBytes }) => Math.max(...rssBytes) / 1e6);

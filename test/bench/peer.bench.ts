@@ -41,7 +41,7 @@ export async function peerFigures({ say }: Context): Promise<Figure[]> {
       unit: 'ms',
       limit: null,
       target: null,
-      columns: ['the script', ''],
+      columns: { value: 'the script', limit: '' },
     } as const;
     figures.push(
       { ...shared, name: `cycle, ${METRICS} requests`, value: median(single) },

@@ -53,7 +53,7 @@ export function sectionOf(report: BenchReport): string {
 function gatewayLines(figures: readonly Figure[]): string[] {
   const at = (meters: string, name: string) =>
     figures.find(
-      ({ group, ...figure }) => group.startsWith(`${meters} meter`) && group.includes('SQLite') && figure.name === name,
+      (figure) => figure.group.startsWith(`${meters} meter`) && figure.group.includes('SQLite') && figure.name === name,
     )?.value;
   const cpuMs = at('100', 'CPU per 1,000 readings');
   if (cpuMs === undefined) return [];

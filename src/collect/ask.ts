@@ -5,9 +5,8 @@ import type { Clock } from '../clock.js';
 import { messageOf } from '../errors.js';
 import type { Meter } from '../meter.js';
 import { ModbusFailure } from '../modbus/failure.js';
-import type { Link, ReadRequest } from '../modbus/reader.js';
+import type { Asking, Link, ReadRequest } from '../modbus/reader.js';
 import type { Span } from '../plan/block.js';
-import { pace } from './pace.js';
 
 export type Asked =
   | { readonly kind: 'answer'; readonly data: Buffer }
@@ -53,19 +52,20 @@ const isRefusal = (code: number | null): boolean => code === 2 || code === 3 || 
 /** Acknowledge (still working on it) and busy. */
 const isBusy = (code: number | null): boolean => code === 5 || code === 6;
 
-export class Asker {
+export class Asker implements Asking {
   /** Sent so far, retries included. */
   requests = 0;
   /** The unit itself said something. */
-  answered = false;
+  wasAnswered = false;
   /** The deadline or the stop of the collector ended this before the unit could show that it answers. */
   cut = false;
   roundTripMs: number | null = null;
   readonly #init: AskerInit;
+  readonly #options: { timeoutMs: number; readonly pauseMs: number; readonly signal: AbortSignal };
   #retries: number;
   /** The one under way: one at a time. */
   #request: ReadRequest | null = null;
-  #resolve: (asked: Asked) => void = () => {};
+  #tell: (asked: Asked) => void = () => {};
   #reject: (error: unknown) => void = () => {};
   #tries = 0;
   #sentAt = 0;
@@ -73,75 +73,102 @@ export class Asker {
 
   constructor(init: AskerInit) {
     this.#init = init;
+    this.#options = { timeoutMs: init.timeoutMs, pauseMs: init.meter.pauseMs, signal: init.signal };
     this.#retries = init.retries;
   }
 
-  /** Rejects for a mistake in the program only. Without an async function: two per poll were a sixth of all garbage. */
+  /** Rejects for a mistake in the program only. */
   ask(span: Span): Promise<Asked> {
-    const { unitId } = this.#init.meter;
-    this.#request = { unitId, function: span.function, start: span.start, count: span.count };
-    this.#tries = 0;
     return new Promise((resolve, reject) => {
-      this.#resolve = resolve;
+      this.#tell = resolve;
       this.#reject = reject;
-      this.#next();
+      this.#begin(span);
     });
   }
 
-  #next(): void {
-    if (this.requests === 0) this.#send();
-    else pace(false, this.#sendPaced);
+  /**
+   * Asks one span after the other, until `take` returns false. Resolves to how many were asked; rejects for a mistake in
+   * the program only. One promise for all: one for each, and for each part of the way, was a fifth of a poll's garbage.
+   */
+  askEach<S extends Span>(spans: readonly S[], take: (span: S, asked: Asked) => boolean): Promise<number> {
+    return new Promise((resolve, reject) => {
+      let count = 0;
+      const next = (): void => {
+        const span = spans[count];
+        if (span === undefined) resolve(count);
+        else this.#begin(span);
+      };
+      this.#tell = (asked) => {
+        const goOn = take(spans[count++] as S, asked);
+        if (goOn) next();
+        else resolve(count);
+      };
+      this.#reject = reject;
+      next();
+    });
   }
 
-  /** Of many that wait their turn: a mistake here costs this poll, not those behind it. */
-  readonly #sendPaced = (): void => {
-    try {
-      this.#send();
-    } catch (error) {
-      this.#reject(error);
-    }
-  };
+  #begin({ function: table, start, count }: Span): void {
+    this.#request = { unitId: this.#init.meter.unitId, function: table, start, count };
+    this.#tries = 0;
+    this.#send();
+  }
 
   #send(): void {
-    const { clock, deadline, link, meter, signal, timeoutMs } = this.#init;
+    const { clock, deadline, link, timeoutMs } = this.#init;
     const stopped = this.#stopReason();
-    if (stopped !== null) return void this.#resolve(this.#cutBy(stopped));
+    if (stopped !== null) return void this.#tell(this.#cutBy(stopped));
     this.#sentAt = clock.monotonic();
     this.#remainingMs = deadline - this.#sentAt;
     this.requests++;
-    const options = { timeoutMs: Math.min(timeoutMs, this.#remainingMs), pauseMs: meter.pauseMs, signal };
-    link.read(this.#request as ReadRequest, options).then(this.#answered, this.#failed);
+    this.#options.timeoutMs = Math.min(timeoutMs, this.#remainingMs);
+    link.ask(this.#request as ReadRequest, this.#options, this);
   }
 
-  readonly #answered = (data: Buffer): void => {
+  /** Of its link. */
+  answered(data: Buffer): void {
     this.#heard();
-    this.#resolve({ kind: 'answer', data });
-  };
+    this.#end({ kind: 'answer', data });
+  }
 
-  readonly #failed = (error: unknown): void => {
+  /** Of its link. */
+  failed(error: unknown): void {
     const { clock, deadline, meter, timeoutMs } = this.#init;
     const failure = asFailure(error);
-    if (failure.kind === 'aborted') return void this.#resolve(this.#cutBy(this.#stopReason() ?? 'shutdown'));
+    if (failure.kind === 'aborted') return void this.#end(this.#cutBy(this.#stopReason() ?? 'shutdown'));
     if (failure.kind === 'exception' && !isGatewayCode(failure.exceptionCode)) this.#heard();
-    if (failure.kind === 'timeout' && this.#remainingMs < timeoutMs) return void this.#resolve(this.#cutBy('deadline'));
+    if (failure.kind === 'timeout' && this.#remainingMs < timeoutMs) return void this.#end(this.#cutBy('deadline'));
     const hasTime = clock.monotonic() + meter.retryWaitMs < deadline;
     // Busy is an answer: waiting for a meter that is known to be there is never spared.
     const retries = failure.kind === 'exception' && isBusy(failure.exceptionCode) ? meter.retries : this.#retries;
     if (this.#tries < retries && hasTime && worthRetrying(failure)) return void this.#again();
     // A connection that keeps breaking would cost every further request its retries too.
     if (failure.kind !== 'exception') this.#retries = 0;
-    this.#resolve({ kind: 'failed', failure });
-  };
+    this.#end({ kind: 'failed', failure });
+  }
+
+  /** A mistake in what follows from it costs this poll, and nothing of what called this. */
+  #end(asked: Asked): void {
+    try {
+      this.#tell(asked);
+    } catch (error) {
+      this.#reject(error);
+    }
+  }
 
   async #again(): Promise<void> {
     const { clock, meter, signal } = this.#init;
     this.#tries++;
     await clock.sleep(meter.retryWaitMs, signal);
-    this.#next();
+    try {
+      this.#send();
+    } catch (error) {
+      this.#reject(error);
+    }
   }
 
   #heard(): void {
-    this.answered = true;
+    this.wasAnswered = true;
     this.roundTripMs = this.#init.clock.monotonic() - this.#sentAt;
   }
 
@@ -152,7 +179,7 @@ export class Asker {
   }
 
   #cutBy(reason: 'deadline' | 'shutdown'): Asked {
-    this.cut = !this.answered;
+    this.cut = !this.wasAnswered;
     return { kind: 'cut', reason };
   }
 }

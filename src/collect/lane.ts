@@ -5,6 +5,7 @@
 import type { Clock } from '../clock.js';
 import { messageOf } from '../errors.js';
 import type { Log } from '../log.js';
+import { pace } from '../pace.js';
 import { type MissingReason, type Poll, storedCount } from '../reading.js';
 import { afterConnect, afterPoll, isSilence, type LinkHealth, linkUp, outcomeOf, troubled } from './health.js';
 import type { Job, Poller, Turns } from './job.js';
@@ -38,6 +39,8 @@ export class Lane {
   /** Time that may go to troubled meters, ms; negative: spent in advance. */
   #allowance = 0;
   #allowanceAt: number;
+  /** At work, or about to be. */
+  #busy = false;
   #idle: Promise<void> = Promise.resolve();
   #wake: AbortController | null = null;
   /** Being tried. */
@@ -51,7 +54,9 @@ export class Lane {
   add(job: Job): void {
     this.#jobs.push(job);
     if (this.#wake) this.#wake.abort();
-    else if (this.#jobs.length === 1) this.#idle = this.#idle.then(() => this.#work());
+    if (this.#busy) return;
+    this.#busy = true;
+    pace('begin', this.#begin);
   }
 
   /** Ends a job that still waits. */
@@ -64,7 +69,12 @@ export class Lane {
     this.#stop.abort(new Error('the collector is stopping'));
     this.#wake?.abort();
     await this.#idle;
+    this.#dismiss();
   }
+
+  readonly #begin = (): void => {
+    this.#idle = this.#work();
+  };
 
   async #work(): Promise<void> {
     while (this.#jobs.length > 0) {
@@ -74,6 +84,7 @@ export class Lane {
       if (job) await this.#try(job);
       else if (this.#jobs.length > 0) await this.#wait(now);
     }
+    this.#busy = false;
   }
 
   /** Ends every job that will not be tried. */

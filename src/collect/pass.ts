@@ -10,7 +10,6 @@ import { type Asked, type Asker, meaningOf } from './ask.js';
 import type { Answer } from './explore.js';
 
 export class Pass implements Columns {
-  readonly values: Float64Array;
   readonly missing = new Map<number, MissingReason>();
   /** Blocks of the plan that the unit refused, and those it answered. */
   readonly refused: Block[] = [];
@@ -22,12 +21,18 @@ export class Pass implements Columns {
   readonly #meter: Meter;
   readonly #decoder: Decoder;
   readonly #asker: Asker;
+  #values: Float64Array | null = null;
 
   constructor({ meter, decoder, asker }: { meter: Meter; decoder: Decoder; asker: Asker }) {
     this.#meter = meter;
     this.#decoder = decoder;
     this.#asker = asker;
-    this.values = new Float64Array(meter.metrics.length).fill(Number.NaN);
+  }
+
+  /** Made when the first answer is there: until then, a thousand other polls may wait to begin. */
+  get values(): Float64Array {
+    this.#values ??= new Float64Array(this.#meter.metrics.length).fill(Number.NaN);
+    return this.#values;
   }
 
   get error(): string | null {
@@ -35,17 +40,18 @@ export class Pass implements Columns {
     return this.stop === null ? null : `ended early: ${this.stop}`;
   }
 
-  /** What came of asking for a block. */
-  take(block: Block, asked: Asked): void {
+  /** What came of asking for a block. False: no further one is to be asked. */
+  readonly take = (block: Block, asked: Asked): boolean => {
     this.#note(asked);
     if (asked.kind === 'answer') {
       this.accepted.push(block);
       this.#decoder.decode(block, asked.data, this);
-      return;
+    } else {
+      for (const index of block.metrics) this.missing.set(index, reasonOf(asked));
+      if (isRefusal(asked)) this.refused.push(block);
     }
-    for (const index of block.metrics) this.missing.set(index, reasonOf(asked));
-    if (isRefusal(asked)) this.refused.push(block);
-  }
+    return this.stop === null;
+  };
 
   /** Metrics that were not asked for. */
   leave(metrics: Iterable<number>, reason: MissingReason): void {

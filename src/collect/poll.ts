@@ -8,13 +8,12 @@ import type { Log } from '../log.js';
 import type { Meter } from '../meter.js';
 import type { ModbusFailure } from '../modbus/failure.js';
 import type { Link } from '../modbus/reader.js';
-import type { Learned, Plan, Refusal } from '../plan/block.js';
+import type { Block, Learned, Plan, Refusal } from '../plan/block.js';
 import { blockToRetry, planBlocks } from '../plan/blocks.js';
 import type { LearnedPlans } from '../plan/learned.js';
 import type { MissingReason, Poll } from '../reading.js';
 import { Asker } from './ask.js';
 import { explore } from './explore.js';
-import { pace } from './pace.js';
 import { Pass } from './pass.js';
 
 export interface PollerInit {
@@ -76,17 +75,14 @@ export class MeterPoller {
   /** Reads every block of the plan. Never rejects. */
   async poll(request: PollRequest): Promise<PollResult> {
     const { clock } = this.#init;
-    await new Promise<void>((go) => pace(true, go));
     const readAt = clock.now();
     const startedAt = clock.monotonic();
     const asker = this.#asker(request, request.retries ?? this.meter.retries);
     const pass = new Pass({ meter: this.meter, decoder: this.#decoder, asker });
     const { blocks, unread } = this.#plan;
     pass.leave(unread, 'refused before');
-    for (const block of blocks) {
-      if (pass.stop === null) pass.take(block, await asker.ask(block));
-      else pass.leave(block.metrics, pass.stop);
-    }
+    const asked = await asker.askEach(blocks, pass.take);
+    for (let i = asked; i < blocks.length; i++) pass.leave((blocks[i] as Block).metrics, pass.stop as MissingReason);
     const refusal = pass.stop === null ? this.#init.learned.due(this.meter) : null;
     if (pass.refused.length > 0 && clock.monotonic() >= this.#exploreAt) await this.#explore(pass);
     else if (refusal !== null) await this.#retry(refusal, asker);
@@ -102,7 +98,7 @@ export class MeterPoller {
       missing,
       error: pass.error,
     };
-    return { poll, answered: asker.answered, cut: asker.cut, roundTripMs: asker.roundTripMs, failure };
+    return { poll, answered: asker.wasAnswered, cut: asker.cut, roundTripMs: asker.roundTripMs, failure };
   }
 
   async #explore(pass: Pass): Promise<void> {

@@ -2,9 +2,8 @@
 // poller and its link where a person wants to see the raw side of a poll.
 
 import type { Clock } from '../clock.js';
-import { messageOf } from '../errors.js';
 import type { RegisterFunction } from '../meter.js';
-import type { Link, ReadOptions, ReadRequest } from '../modbus/reader.js';
+import { type Asking, type Link, promised, type ReadOptions, type ReadRequest } from '../modbus/reader.js';
 
 export interface TappedRequest extends ReadRequest {
   readonly durationMs: number;
@@ -25,19 +24,25 @@ export class Tap implements Link {
     this.#clock = clock;
   }
 
-  async read(request: ReadRequest, options: ReadOptions): Promise<Buffer> {
+  ask(request: ReadRequest, options: ReadOptions, asking: Asking): void {
     const begun = this.#clock.monotonic();
     const note = (error: string | null) =>
       this.requests.push({ ...request, durationMs: this.#clock.monotonic() - begun, error });
-    try {
-      const data = await this.#link.read(request, options);
-      note(null);
-      this.#remember(request, data);
-      return data;
-    } catch (error) {
-      note(messageOf(error));
-      throw error;
-    }
+    this.#link.ask(request, options, {
+      answered: (data) => {
+        note(null);
+        this.#remember(request, data);
+        asking.answered(data);
+      },
+      failed: (failure) => {
+        note(failure.message);
+        asking.failed(failure);
+      },
+    });
+  }
+
+  read(request: ReadRequest, options: ReadOptions): Promise<Buffer> {
+    return promised((asking) => this.ask(request, options, asking));
   }
 
   /** Registers (or bits as 0 and 1) as sent; null: not all of them were read. */

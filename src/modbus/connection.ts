@@ -3,6 +3,7 @@
 
 import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
 import { messageOf } from '../errors.js';
+import { pace } from '../pace.js';
 import { offAbort, onAbort } from './abort.js';
 import { type Answer, ExceptionAnswer, type Receiver, UnitClient } from './client.js';
 import { Deadline } from './deadline.js';
@@ -17,7 +18,8 @@ import {
   judgeAnswer,
   MAX_FRAME_BYTES,
 } from './protocol.js';
-import type { ReadOptions, ReadRequest } from './reader.js';
+import type { Asking, ReadOptions, ReadRequest } from './reader.js';
+import { nextTransactionId } from './transaction-id.js';
 
 /** Enough for a frame and the sign of a flood. */
 const RECEIVE_BYTES = 512;
@@ -30,28 +32,11 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** Who asked. One of them is called, once, later than `ask`. */
-export interface Asking {
-  answered(data: Buffer): void;
-  failed(failure: ModbusFailure): void;
-}
-
 interface Exchange extends ExpectedAnswer {
   readonly request: ReadRequest;
   readonly client: UnitClient;
   readonly asking: Asking;
   readonly timeoutMs: number;
-}
-
-let transactionId = Math.floor(Math.random() * 65_536);
-
-/**
- * Unique over all connections until 65,536 requests later, and never the next number: an answer that a gateway kept from
- * an earlier connection, or that a device numbers by its own counting, does not fit.
- */
-function nextTransactionId(): number {
-  transactionId = (transactionId + 25_183) & 0xffff;
-  return transactionId;
 }
 
 export class Connection implements Receiver {
@@ -60,6 +45,8 @@ export class Connection implements Receiver {
   readonly #clients = new Map<number, UnitClient>();
   readonly #received = Buffer.allocUnsafe(MAX_FRAME_BYTES + 1);
   #receivedBytes = 0;
+  /** Something has come that was not looked at. */
+  #unread = false;
   #exchange: Exchange | null = null;
   /** The number that the client itself gave the request, which it wants to see again. */
   #clientTransactionId = 0;
@@ -199,6 +186,7 @@ export class Connection implements Receiver {
   }
 
   #late(): void {
+    if (this.#unread && this.#look()) return;
     if (this.#exchange) this.#fail('timeout', `timeout after ${this.#exchange.timeoutMs} ms`);
   }
 
@@ -215,31 +203,41 @@ export class Connection implements Receiver {
 
   #receive(chunk: Buffer, length: number): void {
     if (!this.#alive) return;
-    const exchange = this.#exchange;
-    if (!exchange) {
-      this.#fail('bad-answer', 'bytes that nobody asked for');
-      return;
-    }
+    if (!this.#exchange) return void this.#fail('bad-answer', 'bytes that nobody asked for');
     const taken = Math.min(length, this.#received.length - this.#receivedBytes);
     chunk.copy(this.#received, this.#receivedBytes, 0, taken);
     this.#receivedBytes += taken;
+    if (this.#unread) return;
+    this.#unread = true;
+    pace('answer', this.#lookInTurn);
+  }
 
+  readonly #lookInTurn = (): void => {
+    if (this.#unread) this.#look();
+  };
+
+  /** Judges what has come. True: it was the answer, or became a failure; whoever asked is told, or will be in a moment. */
+  #look(): boolean {
+    this.#unread = false;
+    const exchange = this.#exchange;
+    if (!exchange) return true;
     const verdict = judgeAnswer(this.#received, this.#receivedBytes, exchange);
     switch (verdict) {
       case 'incomplete':
-        break;
+        return false;
       case 'answer':
       case 'exception':
         this.#deliver(exchange);
-        break;
+        return true;
       case 'excess':
         // The answer itself is right and counts; what came behind it makes every later one doubtful.
         this.#deliver(exchange);
         this.#drop();
-        break;
+        return true;
       default:
         this.#stale = verdict.kind === 'foreign';
         this.#fail('bad-answer', `bad answer: ${verdict.message}`);
+        return true;
     }
   }
 
@@ -262,6 +260,8 @@ export class Connection implements Receiver {
 
   /** The connection ended by itself. */
   #break(text: string, cause?: unknown): void {
+    // What came before counts.
+    if (this.#unread && this.#look()) return void this.#drop();
     if (this.#rejectConnect) {
       this.#fail('unreachable', `no connection to ${this.#endpoint.key}: ${text}`, cause);
     } else {

@@ -6,7 +6,11 @@ export class Deadline {
   /** On the monotonic clock; infinity: nothing is waited for. */
   #time = Number.POSITIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
-  #firesAt = 0;
+  #timerMs = 0;
+  /** On the monotonic clock; infinity: the timer does not run. */
+  #firesAt = Number.POSITIVE_INFINITY;
+  /** Since the timer last ran out. */
+  #used = false;
 
   /** `onLate` is called when the time is over, unless what arrived until then has ended the wait. */
   constructor(onLate: () => void) {
@@ -17,9 +21,8 @@ export class Deadline {
   start(ms: number): void {
     const now = performance.now();
     this.#time = now + ms;
-    if (this.#timer !== undefined && this.#firesAt <= this.#time) return;
-    clearTimeout(this.#timer);
-    this.#arm(now);
+    if (this.#firesAt > this.#time) this.#arm(now);
+    this.#used = true;
   }
 
   end(): void {
@@ -32,19 +35,32 @@ export class Deadline {
     clearTimeout(this.#timer);
   }
 
+  /** A timer that runs out somewhat early looks again, and costs less to start again than a new one to make. */
   #arm(now: number): void {
-    this.#firesAt = this.#time;
-    this.#timer = setTimeout(this.#fired, Math.ceil(this.#time - now));
+    const ms = Math.ceil(this.#time - now);
+    if (this.#timer !== undefined && this.#timerMs <= ms && 2 * this.#timerMs > ms) this.#timer.refresh();
+    else {
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(this.#fired, ms);
+      this.#timerMs = ms;
+    }
+    this.#firesAt = now + this.#timerMs;
   }
 
   readonly #fired = (): void => {
-    this.#timer = undefined;
+    this.#firesAt = Number.POSITIVE_INFINITY;
     // After a pause of the whole process, timers run before the sockets: what has arrived meanwhile is looked at first.
     if (this.#time !== Number.POSITIVE_INFINITY) setImmediate(this.#look);
+    else if (this.#used) {
+      // Runs again, for the next wait: that one may begin beside a thousand others, this is a quiet moment.
+      this.#used = false;
+      this.#timer?.refresh();
+      this.#firesAt = performance.now() + this.#timerMs;
+    }
   };
 
   readonly #look = (): void => {
-    if (this.#time === Number.POSITIVE_INFINITY || this.#timer !== undefined) return;
+    if (this.#time === Number.POSITIVE_INFINITY || this.#firesAt !== Number.POSITIVE_INFINITY) return;
     const now = performance.now();
     if (now < this.#time) this.#arm(now);
     else this.#onLate();

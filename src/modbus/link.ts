@@ -7,16 +7,15 @@ import { systemClock } from '../clock.js';
 import type { Log } from '../log.js';
 import { linkKeyOf } from '../meter.js';
 import { offAbort, onAbort } from './abort.js';
-import { type Asking, Connection } from './connection.js';
+import { Connection } from './connection.js';
 import { ModbusFailure } from './failure.js';
 import { describeRequest, requestProblem } from './protocol.js';
-import type { Link, ReadOptions, ReadRequest } from './reader.js';
+import { type Asking, type Link, promised, type ReadOptions, type ReadRequest } from './reader.js';
 
 interface Turn {
   readonly request: ReadRequest;
   readonly options: ReadOptions;
-  readonly resolve: (data: Buffer) => void;
-  readonly reject: (failure: ModbusFailure) => void;
+  readonly asking: Asking;
 }
 
 interface Waiting {
@@ -46,21 +45,26 @@ export class ModbusLink implements Link, Asking {
     this.#log = log;
   }
 
+  ask(request: ReadRequest, options: ReadOptions, asking: Asking): void {
+    const problem = requestProblem(request);
+    if (problem !== null) {
+      const failure = new ModbusFailure({ kind: 'bad-request', message: problem });
+      return void queueMicrotask(() => asking.failed(failure));
+    }
+    const turn = { request, options, asking };
+    if (this.#turn) this.#wait(turn);
+    else this.#begin(turn);
+  }
+
   read(request: ReadRequest, options: ReadOptions): Promise<Buffer> {
-    return new Promise((resolve, reject) => {
-      const problem = requestProblem(request);
-      if (problem !== null) return reject(new ModbusFailure({ kind: 'bad-request', message: problem }));
-      const turn = { request, options, resolve, reject };
-      if (this.#turn) this.#wait(turn);
-      else this.#begin(turn);
-    });
+    return promised((asking) => this.ask(request, options, asking));
   }
 
   /** Of its connection. */
   answered(data: Buffer): void {
     const turn = this.#turn;
     this.#end();
-    turn?.resolve(data);
+    turn?.asking.answered(data);
   }
 
   /** Of its connection. */
@@ -73,7 +77,7 @@ export class ModbusLink implements Link, Asking {
       return;
     }
     this.#end();
-    turn?.reject(failure);
+    turn?.asking.failed(failure);
   }
 
   disconnect(): void {
@@ -136,10 +140,10 @@ export class ModbusLink implements Link, Asking {
   /** Until all requests that came before have ended. */
   #wait(turn: Turn): void {
     const { signal } = turn.options;
-    if (signal?.aborted) return void turn.reject(this.#givenUp(turn));
+    if (signal?.aborted) return void queueMicrotask(() => turn.asking.failed(this.#givenUp(turn)));
     const abort = () => {
       this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
-      turn.reject(this.#givenUp(turn));
+      turn.asking.failed(this.#givenUp(turn));
     };
     const waiting: Waiting = { turn, abort };
     if (signal) onAbort(signal, abort);
@@ -162,7 +166,7 @@ export class ModbusLink implements Link, Asking {
   #failWaiting(failure: ModbusFailure): void {
     for (const { turn, abort } of this.#waiting.splice(0)) {
       if (turn.options.signal) offAbort(turn.options.signal, abort);
-      turn.reject(failure);
+      turn.asking.failed(failure);
     }
   }
 

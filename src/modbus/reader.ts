@@ -1,6 +1,7 @@
 // What the flow knows of Modbus: ask a link for registers, get their bytes or a named failure.
 
 import type { RegisterFunction } from '../meter.js';
+import type { ModbusFailure } from './failure.js';
 
 export interface ReadRequest {
   /** 0–255 */
@@ -20,18 +21,27 @@ export interface ReadOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Who asked. One of them is called, once, later than `ask`. */
+export interface Asking {
+  /** Registers as sent, two bytes each, high byte first; coils and discrete inputs packed, first one in bit 0; to keep. */
+  answered(data: Buffer): void;
+  failed(failure: ModbusFailure): void;
+}
+
 /** One TCP connection to host:port, shared by all units behind it; opened when needed, one request in flight. */
 export interface Link {
   readonly key: string;
-  /**
-   * Registers as sent, two bytes each, high byte first; coils and discrete inputs packed, first one in bit 0. The buffer
-   * is the caller's. Tries once: retries are the caller's, who knows the deadline. Rejects with a ModbusFailure only.
-   */
+  /** Tries once: retries are the caller's, who knows the deadline. */
+  ask(request: ReadRequest, options: ReadOptions, asking: Asking): void;
+  /** The same for who asks seldom. Rejects with a ModbusFailure only. */
   read(request: ReadRequest, options: ReadOptions): Promise<Buffer>;
   /** Drops the connection, if any; the next read connects anew. */
   disconnect(): void;
   close(): Promise<void>;
 }
+
+export const promised = (ask: (asking: Asking) => void): Promise<Buffer> =>
+  new Promise((resolve, reject) => ask({ answered: resolve, failed: reject }));
 
 export interface LinkPool {
   /** The one link to this host:port. */

@@ -152,9 +152,9 @@ async function answers(port: number): Promise<boolean> {
   }
 }
 
-/** Ten minutes' worth of 100 meters a second, spooled, then taken by the database when it comes back. */
+/** Five minutes' worth of 100 meters a second, spooled, then taken by the database when it comes back. */
 export async function drainFigures({ folder, say }: Context): Promise<Figure[]> {
-  say('drain: 60,000 polls out of the spool');
+  say('drain: 30,000 polls out of the spool');
   const directory = folder();
   const meters = Array.from({ length: 100 }, (_, i) => meterInfo(`drain/meter_${i}`, METRICS));
   let away = true;
@@ -168,10 +168,10 @@ export async function drainFigures({ folder, say }: Context): Promise<Figure[]> 
     clock: systemClock,
     log: silentLog,
   });
-  const first = Math.floor(Date.now() / 1000) * 1000 - 600_000;
+  const first = Math.floor(Date.now() / 1000) * 1000 - 300_000;
   const values = Array.from({ length: METRICS }, (_, i) => 230 + i / 7);
   const spooling = performance.now();
-  for (let cycle = 0; cycle < 600; cycle++) {
+  for (let cycle = 0; cycle < 300; cycle++) {
     await recorder.record({ polls: meters.map((meter) => pollOf(meter, first + cycle * 1000, values)), gaps: [] });
   }
   const spooled = performance.now() - spooling;

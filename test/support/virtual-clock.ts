@@ -45,5 +45,5 @@ export class VirtualClock implements Clock {
   }
 }
 
-/** All promises that can settle without time passing have settled after a turn of the event loop. */
-const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+/** All promises that can settle without time passing have settled after two turns of the event loop: work is paced. */
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));

@@ -102,7 +102,8 @@ async function assemble({ config, log, clock = systemClock }: DaemonOptions, clo
   });
   closers.push(() => recorder.close({ deadlineMs: RECORD_GRACE_MS }));
   const losses = new LossWatch();
-  const watched: Pick<Recorder, 'record'> = {
+  const watched: Pick<Recorder, 'record' | 'begin'> = {
+    begin: (beginnings) => recorder.begin(beginnings),
     record: async (batch) => {
       const fate = await recorder.record(batch);
       losses.look(recorder.state(), clock.monotonic());
@@ -135,10 +136,13 @@ async function assemble({ config, log, clock = systemClock }: DaemonOptions, clo
     ...(leadership ? { coordinator: leadership } : {}),
     onLeft: (schedule) => cycles.left(schedule),
     onSlot: (tick) => {
-      const due = cycles.run(tick);
-      downTime.begin(due, () => tick.slot);
+      downTime.begin(cycles.dueAt(tick.schedule), () => tick.slot);
+      cycles.run(tick);
     },
-    onMissed: (schedule, span) => cycles.missed(schedule, span),
+    onMissed: (schedule, span) => {
+      downTime.begin(cycles.dueAt(schedule), () => span.from);
+      cycles.missed(schedule, span);
+    },
   });
 
   const service: Service = {
@@ -167,9 +171,13 @@ async function assemble({ config, log, clock = systemClock }: DaemonOptions, clo
       return cycles.readNow(meter, signal);
     },
   };
-  /** A collector that stands by has no account to give of the time before. */
+  /**
+   * What is read by hand may not go on record ahead of a slot that is due: whoever is killed in between would have no account
+   * of that one. A collector that stands by has none to give.
+   */
   const beginByHand = (names: readonly string[] | null) => {
     if (leadership?.role === 'standby') return;
+    scheduler.catchUp();
     const meters = current.meters.filter(({ name }) => names?.includes(name) ?? true);
     downTime.begin(meters, ({ schedule }) => scheduler.upcoming(schedule));
   };

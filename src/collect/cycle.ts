@@ -7,11 +7,11 @@ import { EmdcError } from '../errors.js';
 import type { Latest } from '../latest.js';
 import type { Log } from '../log.js';
 import type { Meter, MeterSchedule } from '../meter.js';
-import { countReasons, type Gap, type Poll, storedCount } from '../reading.js';
+import { countReasons, type Poll, storedCount } from '../reading.js';
 import type { Recorder } from '../record/recorder.js';
 import type { CollectRequest, CollectRow } from '../service.js';
 import { Gather } from './gather.js';
-import { type Health, troubled } from './health.js';
+import { troubled } from './health.js';
 import { type Job, type Poller, type Settled, Turns } from './job.js';
 import { Lane } from './lane.js';
 import { scheduleKeyOf, type Tick } from './schedule.js';
@@ -21,7 +21,7 @@ export interface CycleOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly latest: Latest;
-  readonly recorder: Pick<Recorder, 'record'>;
+  readonly recorder: Pick<Recorder, 'record' | 'begin'>;
   /** The poller of a meter that is new, or whose configuration changed. */
   readonly pollerOf: (meter: Meter) => Poller;
   /** Nominal time of the meter's next slot, ms UTC; null: not scheduled. */
@@ -86,17 +86,21 @@ export class Cycles {
     for (const [key, lane] of this.#lanes) if (lane.turns.length === 0) this.#lanes.delete(key);
   }
 
-  /** Begins the slot's cycle. Returns the meters that are due. */
-  run({ schedule, slot, next }: Tick): readonly Meter[] {
-    if (this.#stopped.signal.aborted) return [];
+  /** The meters that are due at a schedule's slots. */
+  dueAt(schedule: MeterSchedule): readonly Meter[] {
+    return this.#due(scheduleKeyOf(schedule)).map(({ meter }) => meter);
+  }
+
+  /** Begins the slot's cycle. */
+  run({ schedule, slot, next }: Tick): void {
+    if (this.#stopped.signal.aborted) return;
     const key = scheduleKeyOf(schedule);
-    const due = this.turns.filter(({ scheduleKey }) => scheduleKey === key);
     const { clock, log } = this.#options;
     const start = clock.monotonic();
     const untilNext = next - clock.now();
     const deadline = start + Math.min(untilNext - Math.min(MARGIN_MS, (next - slot) / 20), LONGEST_TURN_MS);
     const gather = this.#gather(Math.min((next - slot) / 4, LONGEST_LINGER_MS));
-    const jobs = due.map((turns) => {
+    const jobs = this.#due(key).map((turns) => {
       if (turns.jobs.length > 0) turns.counters.overrunSlots++;
       return jobOf({ turns, slot, arrived: start, deadline, byHand: false, gather });
     });
@@ -111,7 +115,6 @@ export class Cycles {
         log.debug('cycle ended', { schedule: schedule.text, slot: new Date(slot).toISOString(), ms: lastDurationMs });
       }),
     );
-    return due.map(({ meter }) => meter);
   }
 
   /** Another collector's slot is as good as one that ended here. */
@@ -121,17 +124,19 @@ export class Cycles {
 
   /** Counts and records slots that nobody ran. */
   missed(schedule: MeterSchedule, span: SlotSpan): void {
-    const { log, recorder } = this.#options;
-    const key = scheduleKeyOf(schedule);
-    const due = this.turns.filter(({ scheduleKey }) => scheduleKey === key);
-    for (const { meter, counters } of due) {
-      counters.missedSlots += span.slots;
-      this.#held.get(meter.name)?.flush();
+    const { clock, log, recorder } = this.#options;
+    const { text, intervalMs } = schedule;
+    const { from, until: slot, slots } = span;
+    log.warn('slots were missed', { schedule: text, from: new Date(from).toISOString(), slots });
+    for (const turns of this.#due(scheduleKeyOf(schedule))) {
+      const { meter, counters } = turns;
+      counters.missedSlots += slots;
+      turns.inOrder(from, clock.monotonic(), () => {
+        this.#held.get(meter.name)?.flush();
+        if (intervalMs !== null) recorder.begin([{ meter, slot, intervalMs, after: from - intervalMs }]);
+        else void recorder.record({ polls: [], gaps: [{ meter, ...span, reason: 'missed' }] });
+      });
     }
-    const gaps = due.map(({ meter }): Gap => ({ meter, ...span, reason: 'missed' }));
-    const { text } = schedule;
-    log.warn('slots were missed', { schedule: text, from: new Date(span.from).toISOString(), slots: span.slots });
-    this.#track(recorder.record({ polls: [], gaps }).then(() => {}));
   }
 
   /** See Service.collect. Rejects with an EmdcError for a meter name that is not configured. */
@@ -165,6 +170,10 @@ export class Cycles {
     await Promise.all([...this.#lanes.values()].map((lane) => lane.stop()));
     // What is still not durable then is the recorder's to save when it closes.
     await clock.sleep(HAND_OVER_MS, ended.signal);
+  }
+
+  #due(key: string): Turns[] {
+    return this.turns.filter(({ scheduleKey }) => scheduleKey === key);
   }
 
   async #collect(names: readonly string[], request: CollectRequest, signals: readonly AbortSignal[]) {
@@ -238,7 +247,6 @@ export class Cycles {
         return clock.monotonic() + Math.min(...slots) - clock.now() - MARGIN_MS;
       },
       onPoll: (poll) => latest.update(poll),
-      onHealth: (turns, before) => logHealth(log, turns, before),
     });
     this.#lanes.set(linkKey, lane);
     return lane;
@@ -288,13 +296,3 @@ const aborted = (signal: AbortSignal): Promise<void> =>
 
 const unknownMeter = (name: string): EmdcError =>
   new EmdcError({ code: 'unknown-meter', message: `no meter is called ${name}`, hint: 'GET /ping lists the meters' });
-
-/** One line when a meter is lost, one when it is back. A single silent poll is only counted. */
-function logHealth(log: Log, turns: Turns, before: Health): void {
-  const { meter, health } = turns;
-  const fields = { meter: meter.name, host: meter.host, port: meter.port, unit: meter.unitId };
-  if (health.state === 'offline') log.warn('meter offline', { ...fields, why: health.why });
-  else if (health.state === 'online' && before.state === 'offline') {
-    log.info('meter online again', { ...fields, offlineSeconds: Math.round((health.since - before.since) / 1000) });
-  } else if (health.state === 'online' && before.state === 'starting') log.info('meter online', fields);
-}

@@ -1,6 +1,7 @@
 // One meter's turn at one slot, from the tick that asks for it to the record that makes it durable, and what the lane
 // needs to know of the meter between turns.
 
+import type { Log } from '../log.js';
 import { linkKeyOf, type Meter } from '../meter.js';
 import type { MissingReason, Poll } from '../reading.js';
 import type { Fate } from '../record/recorder.js';
@@ -55,6 +56,8 @@ export class Turns {
   probing = false;
   readonly counters: Counters = { polls: 0, requests: 0, readings: 0, missedSlots: 0, overrunSlots: 0, missing: {} };
 
+  readonly #waiting: { readonly slot: number; readonly record: () => void }[] = [];
+
   constructor(meter: Meter, poller: Poller, now: number) {
     this.meter = meter;
     this.poller = poller;
@@ -62,8 +65,35 @@ export class Turns {
     this.scheduleKey = scheduleKeyOf(meter.schedule);
     this.health = startingHealth(now);
   }
+
+  /**
+   * Has something go on record that is of a later slot than the job at work: not before that one, when it is over its time
+   * and about to end. What is older than the newest on record counts as accounted for, so a process killed in between would
+   * leave no account of it. `now` is monotonic.
+   */
+  inOrder(slot: number, now: number, record: () => void): void {
+    const atWork = this.jobs[0];
+    if (atWork && now >= atWork.deadline) this.#waiting.push({ slot, record });
+    else record();
+  }
+
+  /** A job has gone on record: so does what waited for it. */
+  recorded(): void {
+    const next = this.jobs[0]?.slot ?? Number.POSITIVE_INFINITY;
+    while (this.#waiting[0] && this.#waiting[0].slot < next) this.#waiting.shift()?.record();
+  }
 }
 
 export type Counters = { -readonly [K in Exclude<keyof MeterCounters, 'missing'>]: number } & {
   readonly missing: Partial<Record<MissingReason, number>>;
 };
+
+/** One line when a meter is lost, one when it is back. A single silent poll is only counted. */
+export function logHealth(log: Log, turns: Turns, before: Health): void {
+  const { meter, health } = turns;
+  const fields = { meter: meter.name, host: meter.host, port: meter.port, unit: meter.unitId };
+  if (health.state === 'offline') log.warn('meter offline', { ...fields, why: health.why });
+  else if (health.state === 'online' && before.state === 'offline') {
+    log.info('meter online again', { ...fields, offlineSeconds: Math.round((health.since - before.since) / 1000) });
+  } else if (health.state === 'online' && before.state === 'starting') log.info('meter online', fields);
+}

@@ -8,7 +8,7 @@ import type { Log } from '../log.js';
 import { pace } from '../pace.js';
 import { type MissingReason, type Poll, storedCount } from '../reading.js';
 import { afterConnect, afterPoll, isSilence, type LinkHealth, linkUp, outcomeOf, troubled } from './health.js';
-import type { Job, Poller, Turns } from './job.js';
+import { type Job, logHealth, type Poller, type Turns } from './job.js';
 import { mergePolls } from './merge.js';
 import { unreadPoll } from './poll.js';
 
@@ -19,8 +19,6 @@ export interface LaneOptions {
   /** When the next slot of any meter on this link comes, on the monotonic clock. */
   readonly nextSlotAt: () => number;
   readonly onPoll: (poll: Poll) => void;
-  /** A meter's health has changed its state. */
-  readonly onHealth: (turns: Turns, before: Turns['health']) => void;
 }
 
 /** Most of the link's time that goes to meters that were silent before, while others there do answer. */
@@ -216,9 +214,10 @@ export class Lane {
   }
 
   #end(job: Job, reason: MissingReason | null): void {
-    const { clock, random, onPoll, onHealth } = this.#options;
+    const { clock, log, random, onPoll } = this.#options;
     const { turns, slot } = job;
     this.#jobs.splice(this.#jobs.indexOf(job), 1);
+    const isFirst = turns.jobs[0] === job;
     turns.jobs.splice(turns.jobs.indexOf(job), 1);
     const now = clock.now();
     const error = reason === 'offline' ? turns.health.why : null;
@@ -234,8 +233,11 @@ export class Lane {
     });
     count(turns, poll, now);
     onPoll(poll);
-    if (turns.health.state !== before.state) onHealth(turns, before);
-    job.onPolled(poll);
+    if (turns.health.state !== before.state) logHealth(log, turns, before);
+    if (isFirst) {
+      job.onPolled(poll);
+      turns.recorded();
+    } else turns.inOrder(slot, clock.monotonic(), () => job.onPolled(poll));
   }
 }
 

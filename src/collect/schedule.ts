@@ -91,6 +91,11 @@ export class Scheduler {
     return this.#beats.get(scheduleKeyOf(schedule))?.next() ?? null;
   }
 
+  /** Runs the slots whose time has come though their beat has not: a busy process is late. */
+  catchUp(): void {
+    for (const beat of this.#beats.values()) beat.catchUp();
+  }
+
   /** The same, but a slot whose time has come already, until it is run. */
   upcoming(schedule: MeterSchedule): number | null {
     return this.#beats.get(scheduleKeyOf(schedule))?.upcoming() ?? null;
@@ -115,8 +120,8 @@ class Beat {
   readonly #checkClock: () => void;
   #guard: NodeJS.Timeout | undefined;
   #last: number | null = null;
-  /** What was to come after #last. */
-  #expected = 0;
+  /** What was to come after #last, or first. */
+  #expected = Number.POSITIVE_INFINITY;
 
   constructor(schedule: MeterSchedule, options: SchedulerOptions, checkClock: () => void) {
     this.#schedule = schedule;
@@ -136,7 +141,9 @@ class Beat {
 
   start(): void {
     this.#task.start();
-    if (this.#last === null) this.#expected = this.#task.getNextRun()?.getTime() ?? 0;
+    // After a step of the clock before the first slot, what was to come first is still to be accounted for.
+    if (this.#last === null)
+      this.#expected = Math.min(this.#expected, this.#task.getNextRun()?.getTime() ?? Number.POSITIVE_INFINITY);
     this.#armGuard();
   }
 
@@ -162,6 +169,13 @@ class Beat {
     return this.#expected > (this.#last ?? 0) ? this.#expected : this.next();
   }
 
+  /** Slots that are uneven have no account that another one could be ahead of. */
+  catchUp(): void {
+    const { intervalMs } = this.#schedule;
+    const late = this.#options.clock.now() - this.#expected;
+    if (intervalMs !== null && late >= 0) this.#tick(this.#expected + late - (late % intervalMs));
+  }
+
   #tick(slot: number): void {
     if (slot === this.#last) return;
     const { intervalMs } = this.#schedule;
@@ -183,9 +197,9 @@ class Beat {
   }
 
   #missedBefore(slot: number): SlotSpan | null {
-    if (this.#last === null) return null;
     const { intervalMs } = this.#schedule;
-    if (intervalMs !== null) return passedOver(this.#last, slot, intervalMs);
+    if (intervalMs !== null) return passedOver(this.#last ?? this.#expected - intervalMs, slot, intervalMs);
+    if (this.#last === null) return null;
     // Uneven slots are not counted one by one: as many as fit, going by the newest distance.
     if (slot <= this.#expected) return null;
     const slots = Math.max(1, Math.round((slot - this.#expected) / Math.max(1_000, this.#expected - this.#last)));

@@ -1,6 +1,7 @@
-// The account of the time before this process: the slots between the newest on record and a meter's first one are gaps
-// `down`. What is on record only the database knows. Until it has answered, the spool keeps where such a gap ends (an open
-// gap), ahead of all that is read: then the next process can still find where it begins, should this one be killed.
+// The account of slots that nobody ran: those between the newest on record and a meter's first one in this process are gaps
+// `down`, those that this process passed over `missed`. What is on record only the database knows. Until it has answered,
+// the spool keeps where such a gap ends (an open gap), ahead of all that is read: then the next process can still find
+// where it begins, should this one be killed.
 
 import { slotsSince } from '../collect/slots.js';
 import type { Log } from '../log.js';
@@ -8,12 +9,19 @@ import type { MeterInfo } from '../meter.js';
 import type { Gap } from '../reading.js';
 import type { Batch, Fate } from './recorder.js';
 
-/** A meter's first slot in this process. */
+/** A meter's first slot in this process, or its first one after some were passed over. */
 export interface Beginning {
   readonly meter: MeterInfo;
   /** ms UTC */
   readonly slot: number;
   readonly intervalMs: number;
+  /** The newest slot that this process has an account of; left out: there is none before this one. */
+  readonly after?: number;
+}
+
+interface Open {
+  readonly gap: Gap;
+  readonly after: number | undefined;
 }
 
 /** An open gap that an earlier process left, and the newest slot that the spool has from before it. */
@@ -37,7 +45,7 @@ export class Account {
   readonly #record: (batch: Batch) => Promise<Fate>;
   /** Newest slots on record by meter name; null: not known yet. */
   #last: ReadonlyMap<string, number> | null = null;
-  #open: Gap[] = [];
+  #open: Open[] = [];
   #leftClosed = false;
 
   constructor({ log, record }: { readonly log: Log; readonly record: (batch: Batch) => Promise<Fate> }) {
@@ -45,32 +53,34 @@ export class Account {
     this.#record = record;
   }
 
-  /** To be called before anything that is read of these meters is recorded. */
+  /** To be called before anything that is read of these meters from then on is recorded. */
   begin(beginnings: readonly Beginning[]): void {
-    const open = beginnings.map(({ meter, slot, intervalMs }): Gap => {
-      return { meter, from: slot - intervalMs, until: slot, slots: 0, reason: 'down' };
+    const open = beginnings.map(({ meter, slot, intervalMs, after }): Open => {
+      const reason = after === undefined ? 'down' : 'missed';
+      return { gap: { meter, from: slot - intervalMs, until: slot, slots: 0, reason }, after };
     });
     const last = this.#last;
     if (last !== null) {
-      void this.#close(open.flatMap((gap) => closed(gap, last.get(gap.meter.name))));
+      void this.#close(closeAll(open, last));
     } else if (open.length > 0) {
       this.#open.push(...open);
-      void this.#record({ polls: [], gaps: open });
+      void this.#record({ polls: [], gaps: open.map(({ gap }) => gap) });
     }
   }
 
   /** The database has answered. Resolves when all gaps that were open are closed, and durable. */
   async settle({ stored, left, leftOpen }: OnRecord): Promise<void> {
-    const last = newestOf(stored, left);
+    const last = new Map(stored);
+    for (const [meter, slot] of left) last.set(meter, Math.max(slot, last.get(meter) ?? slot));
     this.#last = last;
     const ofEarlier = leftOpen.flatMap(({ gap, last: before }) => {
       const newest = stored.get(gap.meter.name);
       // Whoever stored something newer has closed it before.
       if (this.#leftClosed || (newest !== undefined && newest >= gap.until)) return [];
-      return closed(gap, before === undefined ? newest : Math.max(before, newest ?? before));
+      return closed(gap, newestOf(before, newest));
     });
     this.#leftClosed = true;
-    const own = this.#open.flatMap((gap) => closed(gap, last.get(gap.meter.name)));
+    const own = closeAll(this.#open, last);
     this.#open = [];
     await this.#close([...ofEarlier, ...own]);
   }
@@ -82,9 +92,10 @@ export class Account {
 
   async #close(gaps: readonly Gap[]): Promise<void> {
     if (gaps.length === 0) return;
-    const slots = gaps.reduce((sum, gap) => sum + gap.slots, 0);
-    const meters = new Set(gaps.map(({ meter }) => meter.name)).size;
-    this.#log.info('slots passed while the collector was down', { meters, slots });
+    const down = gaps.filter(({ reason }) => reason === 'down');
+    const slots = down.reduce((sum, gap) => sum + gap.slots, 0);
+    const meters = new Set(down.map(({ meter }) => meter.name)).size;
+    if (slots > 0) this.#log.info('slots passed while the collector was down', { meters, slots });
     // One by one: after months, the rows of all together would be more than one statement should carry.
     await Promise.all(gaps.map((gap) => this.#record({ polls: [], gaps: [gap] })));
   }
@@ -96,8 +107,11 @@ function closed(open: Gap, last: number | undefined): Gap[] {
   return span ? [{ ...open, ...span }] : [];
 }
 
-function newestOf(stored: ReadonlyMap<string, number>, left: ReadonlyMap<string, number>): Map<string, number> {
-  const newest = new Map(stored);
-  for (const [meter, slot] of left) newest.set(meter, Math.max(slot, newest.get(meter) ?? slot));
-  return newest;
+/** A clock that was behind lets a process run slots that lie before what is on record: nothing is missing up to there. */
+const closeAll = (open: readonly Open[], last: ReadonlyMap<string, number>): Gap[] =>
+  open.flatMap(({ gap, after }) => closed(gap, newestOf(after, last.get(gap.meter.name))));
+
+function newestOf(...slots: readonly (number | undefined)[]): number | undefined {
+  const known = slots.filter((slot) => slot !== undefined);
+  return known.length === 0 ? undefined : Math.max(...known);
 }

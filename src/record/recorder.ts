@@ -33,8 +33,8 @@ export interface Recorder {
   /** Resolves when the batch is durable, or lost; never rejects. Batches that arrive during a write go together in the next one. */
   record(batch: Batch): Promise<Fate>;
   /**
-   * The slots between those on record from before this process and these first ones are recorded as gaps `down`: at once, or
-   * as soon as the database has answered, be it to a later process. To be called before these meters' polls are recorded.
+   * The slots between those on record and these ones are recorded as gaps, `down` or `missed`: at once, or as soon as the
+   * database has answered, be it to a later process. To be called before these meters' polls from then on are recorded.
    */
   begin(beginnings: readonly Beginning[]): void;
   /** Another collector has written until now: for further beginnings counts what is on record at this moment. */

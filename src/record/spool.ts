@@ -269,11 +269,10 @@ export class Spool {
     const { leftSlots, leftOpen } = this;
     const note = ({ name }: MeterInfo, slot: number) =>
       leftSlots.set(name, Math.max(slot, leftSlots.get(name) ?? slot));
+    // An open gap was recorded ahead of the polls that share its frame: they do not lie before it.
+    for (const gap of batch.gaps) if (isOpen(gap)) leftOpen.push({ gap, last: leftSlots.get(gap.meter.name) });
     for (const { meter, slot } of batch.polls) note(meter, slot);
-    for (const gap of batch.gaps) {
-      if (isOpen(gap)) leftOpen.push({ gap, last: leftSlots.get(gap.meter.name) });
-      note(gap.meter, gap.until - 1);
-    }
+    for (const { meter, until } of batch.gaps) note(meter, until - 1);
   }
 
   #alone<T>(work: () => Promise<T>): Promise<T> {

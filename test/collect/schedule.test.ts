@@ -27,6 +27,7 @@ class Rig {
   readonly scheduler: Scheduler;
   wall: number;
   #monotonic = 0;
+  #owed = 0;
 
   constructor(t: TestContext, start: string) {
     this.wall = Date.parse(start);
@@ -58,9 +59,17 @@ class Rig {
     for (let ms = 0; ms < seconds * 1000; ms += stepMs) {
       this.wall += stepMs;
       this.#monotonic += stepMs;
-      mock.timers.tick(stepMs);
+      mock.timers.tick(stepMs + this.#owed);
+      this.#owed = 0;
       await Promise.resolve();
     }
+  }
+
+  /** Time passes in which the process is busy: its timers come with the next time that passes. */
+  busy(seconds: number): void {
+    this.wall += seconds * 1000;
+    this.#monotonic += seconds * 1000;
+    this.#owed += seconds * 1000;
   }
 
   /** What happened so far, as times of day. */
@@ -144,6 +153,56 @@ test('a busy process: a late slot is run late, slots that are over are missed', 
     rig.missed.map(({ slots }) => slots),
     [2],
   );
+});
+
+test('a process so busy at its start that its first slot is over: missed, from what was to come first', async (t) => {
+  const rig = new Rig(t, '2026-03-01T10:00:00.500Z');
+  rig.scheduler.start([every(5)]);
+  await rig.pass(16, 16_000);
+  assert.deepEqual(rig.take(), ['10:00:15']);
+  assert.deepEqual(rig.missed, [
+    { from: Date.parse('2026-03-01T10:00:05Z'), until: Date.parse('2026-03-01T10:00:15Z'), slots: 2 },
+  ]);
+});
+
+test('a step of the clock before the first slot: forward, what it passed over is missed; back, nothing is', async (t) => {
+  const rig = new Rig(t, '2026-03-01T10:00:00.500Z');
+  rig.scheduler.start([every(5)]);
+  await rig.pass(1);
+  rig.wall += 60_000;
+  await rig.pass(5);
+  assert.deepEqual(rig.take(), ['10:01:05']);
+  assert.deepEqual(
+    rig.missed.splice(0).map(({ slots }) => slots),
+    [12],
+  );
+  rig.scheduler.start([every(5), every(10)]);
+  rig.wall -= 3_600_000;
+  await rig.pass(10);
+  assert.deepEqual(rig.take(), ['09:01:10', '09:01:10', '09:01:15']);
+  assert.deepEqual(rig.missed, []);
+});
+
+test('catching up runs a slot whose beat is late, and what was missed before it; the beat does not run it again', async (t) => {
+  const rig = new Rig(t, '2026-03-01T10:00:00.500Z');
+  rig.scheduler.start([every(5)]);
+  rig.scheduler.catchUp();
+  await rig.pass(5);
+  rig.scheduler.catchUp();
+  assert.deepEqual(rig.take(), ['10:00:05']);
+  rig.busy(5);
+  rig.scheduler.catchUp();
+  assert.deepEqual(rig.take(), ['10:00:10']);
+  rig.busy(10.5);
+  rig.scheduler.catchUp();
+  rig.scheduler.catchUp();
+  assert.deepEqual(rig.take(), ['10:00:20']);
+  assert.deepEqual(
+    rig.missed.map(({ slots }) => slots),
+    [1],
+  );
+  await rig.pass(5);
+  assert.deepEqual(rig.take(), ['10:00:25']);
 });
 
 test('the hour that comes twice when summer time ends: neither left out nor doubled', async (t) => {

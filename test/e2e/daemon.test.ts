@@ -144,6 +144,22 @@ test('a read by hand before the first slot does not hide what was missed while t
   assert.deepEqual(await database.rows("SELECT sum(slots) FROM gap WHERE reason = 'down'"), [[5]]);
 });
 
+test('a read by hand never goes on record ahead of a slot that a busy process is late for', async (t) => {
+  const site = await simulateMeters({ links: 1, units: 1 });
+  t.after(() => site.close());
+  const { daemon, cycles } = await run(t, site.meters);
+  await cycles(2);
+  const slot = daemon.service.status().schedule.next ?? 0;
+  while (Date.now() < slot + 5);
+  const [row] = await daemon.service.collect({
+    iterations: 1,
+    waitMs: 0,
+    meters: null,
+    signal: new AbortController().signal,
+  });
+  assert.equal(row?.slot, slot);
+});
+
 test('a port that is taken: nothing is left open', async (t) => {
   const site = await simulateMeters({ links: 1, units: 1 });
   t.after(() => site.close());

@@ -106,7 +106,7 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
       random,
       log: silentLog,
       latest: new Latest(meters),
-      recorder: { record: (batch: Batch) => verifier.record(batch) },
+      recorder: { record: (batch: Batch) => verifier.record(batch), begin: () => {} },
       // What one half learns to leave alone would, after a day of random refusals, leave too little to verify.
       pollerOf: (subject) =>
         new MeterPoller({

@@ -217,6 +217,50 @@ describe('recorder: the slots before the first', () => {
     assert.equal(started.log.count('slots passed while the collector was down'), 1);
   });
 
+  test('that this process passed over are a gap, too, but not where a clock that was behind hides what is on record', async (t) => {
+    const started = await rig(t, { store: database(30) });
+    started.recorder.begin([{ meter, slot: at(10), intervalMs: second, after: at(5) }]);
+    await started.recorder.record(one(at(10)));
+    started.recorder.begin([{ meter, slot: at(40), intervalMs: second, after: at(10) }]);
+    await started.recorder.record(one(at(40)));
+    started.recorder.begin([{ meter, slot: at(50), intervalMs: second, after: at(40) }]);
+    await started.recorder.record(one(at(50)));
+    assert.deepEqual(gaps(started.store), [span(31, 40), span(41, 50)]);
+    assert.equal(started.log.count('slots passed while the collector was down'), 0);
+  });
+
+  test('that were passed over before the database has answered: known when it does, be it to the next process', async (t) => {
+    const passesOver = async (rig_: Rig, first: number) => {
+      begin(rig_, at(first));
+      await rig_.recorder.record(one(at(first)));
+      rig_.recorder.begin([{ meter, slot: at(first + 5), intervalMs: second, after: at(first) }]);
+      await rig_.recorder.record(one(at(first + 5)));
+    };
+    const directory = await temporaryFolder(t);
+    const first = await rig(t, { store: away(), directory });
+    await passesOver(first, 10);
+    await first.recorder.close({ deadlineMs: 0 });
+    const store = away();
+    const last = await rig(t, { store, directory });
+    await passesOver(last, 20);
+    store.away = false;
+    await last.log.until('spool drained');
+    assert.deepEqual(gaps(store), [span(1, 10), span(11, 15), span(16, 20), span(21, 25)]);
+  });
+
+  test('are found by the next process also when the first polls went to the disk together with them', async (t) => {
+    const directory = await temporaryFolder(t);
+    const first = await rig(t, { store: away(), directory });
+    void first.recorder.record(one(now, other));
+    begin(first, at(10));
+    await Promise.all([first.recorder.record(one(at(10))), first.recorder.record(one(at(11)))]);
+    await first.recorder.close({ deadlineMs: 0 });
+    const last = await rig(t, { store: database(0), directory });
+    begin(last, at(20));
+    await last.log.until('spool drained');
+    assert.deepEqual(gaps(last.store), [span(1, 10), span(12, 20)]);
+  });
+
   test('are none where nothing is missing, or nothing was there before', async (t) => {
     const started = await rig(t, { store: database(9) });
     begin(started, at(10));

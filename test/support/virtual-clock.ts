@@ -32,6 +32,11 @@ export class VirtualClock implements Clock {
       signal?.addEventListener('abort', wake, { once: true });
     });
 
+  /** Time passes while nothing happens: the process is busy. */
+  stall(ms: number): void {
+    this.#monotonic += ms;
+  }
+
   /** Lets time pass until `now() === time`, everything that happens meanwhile included. */
   async runTo(time: number): Promise<void> {
     for (;;) {

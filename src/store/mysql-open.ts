@@ -25,9 +25,6 @@ const STATEMENT_TIMEOUT_MS = 30_000;
 /** Statements that a connection to MariaDB keeps prepared: those of a write come again and again. */
 const MAX_PREPARED = 16;
 
-/** The connector's ER_INITIAL_SQL_ERROR. */
-const INITIAL_SQL_FAILED = 45_030;
-
 /** Strict, so that a value that does not fit is an error and not another value. */
 const SESSION = [
   "SET time_zone = '+00:00'",
@@ -74,11 +71,12 @@ export async function openMysql(options: {
 }
 
 /**
- * Where a connection breaks between log-in and SESSION, the connector rejects twice, and the second time nobody can catch
- * it: the process would end for a server that restarts.
+ * Where a connection breaks after log-in, before the last statement of SESSION (the connector's own SET NAMES comes first,
+ * where the server has another character set), the connector rejects twice, and the second time nobody can catch it: the
+ * process would end for a server that restarts. Its errors have these fields, also those that came from the socket.
  */
 function passOver(reason: unknown): void {
-  if (reason instanceof mariadb.SqlError && reason.errno === INITIAL_SQL_FAILED) return;
+  if (reason instanceof Error && 'fatal' in reason && 'sqlState' in reason) return;
   throw reason;
 }
 

@@ -67,9 +67,10 @@ export async function startModbusSerial(): Promise<ForeignServer> {
         );
       },
     },
-    { host: '127.0.0.1', port: 0, unitID: UNIT },
+    // A free port: the number 0 means 502 here.
+    { host: '127.0.0.1', port: '0' as unknown as number, unitID: UNIT },
   );
-  await once(server, 'initialized');
+  await new Promise((resolve, reject) => server.once('initialized', resolve).once('serverError', reject));
   const { port } = (server as unknown as { _server: { address(): { port: number } } })._server.address();
   return { port, close: () => new Promise<void>((resolve) => server.close(() => resolve())) };
 }

@@ -11,7 +11,8 @@ import { type Figure, median } from './figure.js';
 import type { Context } from './main.js';
 
 const SIZES = [21, 2100, 21_000];
-const WRITES = 25;
+/** A write of few readings takes a millisecond or two, and differs from the next one by a half: it takes many to tell. */
+const writesOf = (size: number): number => Math.min(200, Math.max(25, Math.ceil(250_000 / size)));
 /** Writes until V8 has compiled what runs often. */
 const warmUpOf = (size: number): number => Math.min(100, Math.max(15, Math.ceil(150_000 / size)));
 
@@ -41,7 +42,7 @@ export async function storeFigures(context: Context): Promise<Figure[]> {
       const store = await openStore({ url: backend.url(size), meters: meters.length, log: silentLog });
       const own: number[] = [];
       const limits: number[] = [];
-      for (let write = -warmUpOf(size); write < WRITES; write++) {
+      for (let write = -warmUpOf(size); write < writesOf(size); write++) {
         slot += 1000;
         const values = Float64Array.from({ length: size }, () => Math.fround(Math.random() * 500));
         const polls = meters.map((meter, i) => pollWith(meter, slot, values.subarray(i * 21, i * 21 + 21)));

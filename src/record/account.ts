@@ -1,6 +1,6 @@
 // The account of slots that nobody ran: those between the newest on record and a meter's first one in this process are gaps
 // `down`, those that this process passed over `missed`. What is on record only the database knows. Until it has answered,
-// the spool keeps where such a gap ends (an open gap), ahead of all that is read: then the next process can still find
+// the spool keeps where a gap `down` ends (an open gap), ahead of all that is read: then the next process can still find
 // where it begins, should this one be killed.
 
 import { slotsSince } from '../collect/slots.js';
@@ -17,11 +17,6 @@ export interface Beginning {
   readonly intervalMs: number;
   /** The newest slot that this process has an account of; left out: there is none before this one. */
   readonly after?: number;
-}
-
-interface Open {
-  readonly gap: Gap;
-  readonly after: number | undefined;
 }
 
 /** An open gap that an earlier process left, and the newest slot that the spool has from before it. */
@@ -45,7 +40,7 @@ export class Account {
   readonly #record: (batch: Batch) => Promise<Fate>;
   /** Newest slots on record by meter name; null: not known yet. */
   #last: ReadonlyMap<string, number> | null = null;
-  #open: Open[] = [];
+  #open: Gap[] = [];
   #leftClosed = false;
 
   constructor({ log, record }: { readonly log: Log; readonly record: (batch: Batch) => Promise<Fate> }) {
@@ -55,17 +50,20 @@ export class Account {
 
   /** To be called before anything that is read of these meters from then on is recorded. */
   begin(beginnings: readonly Beginning[]): void {
-    const open = beginnings.map(({ meter, slot, intervalMs, after }): Open => {
-      const reason = after === undefined ? 'down' : 'missed';
-      return { gap: { meter, from: slot - intervalMs, until: slot, slots: 0, reason }, after };
-    });
     const last = this.#last;
-    if (last !== null) {
-      void this.#close(closeAll(open, last));
-    } else if (open.length > 0) {
-      this.#open.push(...open);
-      void this.#record({ polls: [], gaps: open.map(({ gap }) => gap) });
+    const known: Gap[] = [];
+    const open: Gap[] = [];
+    for (const { meter, slot, intervalMs, after } of beginnings) {
+      const reason = after === undefined ? 'down' : 'missed';
+      const gap: Gap = { meter, from: slot - intervalMs, until: slot, slots: 0, reason };
+      // A clock that was behind lets a process run slots that lie before what is on record: nothing is missing up to there.
+      if (last !== null || after !== undefined) known.push(...closed(gap, newestOf(after, last?.get(meter.name))));
+      else open.push(gap);
     }
+    void this.#close(known);
+    if (open.length === 0) return;
+    this.#open.push(...open);
+    void this.#record({ polls: [], gaps: open });
   }
 
   /** The database has answered. Resolves when all gaps that were open are closed, and durable. */
@@ -80,7 +78,7 @@ export class Account {
       return closed(gap, newestOf(before, newest));
     });
     this.#leftClosed = true;
-    const own = closeAll(this.#open, last);
+    const own = this.#open.flatMap((gap) => closed(gap, last.get(gap.meter.name)));
     this.#open = [];
     await this.#close([...ofEarlier, ...own]);
   }
@@ -106,10 +104,6 @@ function closed(open: Gap, last: number | undefined): Gap[] {
   const span = last === undefined ? null : slotsSince(last, open.until, open.until - open.from);
   return span ? [{ ...open, ...span }] : [];
 }
-
-/** A clock that was behind lets a process run slots that lie before what is on record: nothing is missing up to there. */
-const closeAll = (open: readonly Open[], last: ReadonlyMap<string, number>): Gap[] =>
-  open.flatMap(({ gap, after }) => closed(gap, newestOf(after, last.get(gap.meter.name))));
 
 function newestOf(...slots: readonly (number | undefined)[]): number | undefined {
   const known = slots.filter((slot) => slot !== undefined);

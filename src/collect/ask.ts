@@ -87,8 +87,9 @@ export class Asker implements Asking {
   }
 
   /**
-   * Asks one span after the other, until `take` returns false. Resolves to how many were asked; rejects for a mistake in
-   * the program only. One promise for all: one for each, and for each part of the way, was a fifth of a poll's garbage.
+   * Asks one span after the other, until `take` returns false for one that was not answered. An answer is taken while the
+   * next request is under way. Resolves to how many were asked; rejects for a mistake in the program only. One promise for
+   * all: one for each, and for each part of the way, was a fifth of a poll's garbage.
    */
   askEach<S extends Span>(spans: readonly S[], take: (span: S, asked: Asked) => boolean): Promise<number> {
     return new Promise((resolve, reject) => {
@@ -99,7 +100,11 @@ export class Asker implements Asking {
         else this.#begin(span);
       };
       this.#tell = (asked) => {
-        const goOn = take(spans[count++] as S, asked);
+        const span = spans[count++] as S;
+        const answered = asked.kind === 'answer';
+        if (answered) next();
+        const goOn = take(span, asked);
+        if (answered) return;
         if (goOn) next();
         else resolve(count);
       };

@@ -5,18 +5,20 @@ import { Asker } from '../../src/collect/ask.js';
 import type { Asking, Link } from '../../src/modbus/reader.js';
 import { meter } from '../support/metric.js';
 
+const span = { function: 'holding', start: 0, count: 1 } as const;
+
+const askerOf = (ask: Link['ask'], deadline = performance.now() + 60_000) =>
+  new Asker({
+    meter: meter(),
+    link: { key: 'here:502', ask, read: () => assert.fail(), disconnect: () => {}, close: async () => {} },
+    clock: systemClock,
+    deadline,
+    signal: new AbortController().signal,
+    retries: 0,
+    timeoutMs: 60_000,
+  });
+
 test('a mistake in one poll, between its requests, costs that poll and nobody who waits behind it', async () => {
-  const span = { function: 'holding', start: 0, count: 1 } as const;
-  const askerOf = (ask: Link['ask']) =>
-    new Asker({
-      meter: meter(),
-      link: { key: 'here:502', ask, read: () => assert.fail(), disconnect: () => {}, close: async () => {} },
-      clock: systemClock,
-      deadline: performance.now() + 60_000,
-      signal: new AbortController().signal,
-      retries: 0,
-      timeoutMs: 60_000,
-    });
   const askings: Asking[] = [];
   let asked = 0;
   const broken = askerOf((_request, _options, asking) => {
@@ -29,4 +31,24 @@ test('a mistake in one poll, between its requests, costs that poll and nobody wh
   const [lost, kept] = await Promise.allSettled(polls);
   assert.ok(lost?.status === 'rejected' && lost.reason instanceof TypeError);
   assert.ok(kept?.status === 'fulfilled' && kept.value === 1);
+});
+
+test('an answer is taken while the next request is under way, and the one that the deadline cuts, too', async () => {
+  const story: string[] = [];
+  const askings: Asking[] = [];
+  const deadline = performance.now() + 50;
+  const asker = askerOf((_request, _options, asking) => {
+    story.push('sent');
+    askings.push(asking);
+  }, deadline);
+  const poll = asker.askEach([span, span, span], (_span, { kind }) => {
+    story.push(kind);
+    return kind === 'answer';
+  });
+  askings[0]?.answered(Buffer.alloc(2));
+  assert.deepEqual(story, ['sent', 'sent', 'answer']);
+  while (performance.now() < deadline);
+  askings[1]?.answered(Buffer.alloc(2));
+  assert.deepEqual(story.slice(3), ['cut', 'answer']);
+  assert.equal(await poll, 3);
 });

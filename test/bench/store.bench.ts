@@ -6,6 +6,7 @@ import pg from 'pg';
 import { silentLog } from '../../src/log.js';
 import type { Poll } from '../../src/reading.js';
 import { openStore } from '../../src/store/open.js';
+import { makeMysqlDatabase, makePostgresDatabase } from '../store/server-databases.js';
 import { meterInfo } from '../support/polls.js';
 import { type Figure, median } from './figure.js';
 import type { Context } from './main.js';
@@ -23,6 +24,8 @@ interface Bare {
 
 interface Backend {
   readonly name: string;
+  /** Its database goes, too. */
+  readonly drop?: () => Promise<void>;
   /** Of the store for writes of so many readings. */
   readonly url: (size: number) => string;
   readonly bare: () => Promise<Bare>;
@@ -34,7 +37,7 @@ export async function storeFigures(context: Context): Promise<Figure[]> {
   const figures: Figure[] = [];
   // Never the same slot twice, whatever the clock does: a row that is there already is another thing to write.
   let slot = Math.floor(Date.now() / 1000) * 1000;
-  for (const backend of backends(context)) {
+  for (const backend of await backends(context)) {
     const bare = await backend.bare();
     for (const size of SIZES) {
       context.say(`store: ${backend.name}, ${size} readings per write`);
@@ -66,6 +69,7 @@ export async function storeFigures(context: Context): Promise<Figure[]> {
       await store.close();
     }
     await bare.close();
+    await backend.drop?.();
   }
   return figures;
 }
@@ -83,7 +87,8 @@ export function pollWith(meter: Poll['meter'], slot: number, values: Float64Arra
   };
 }
 
-function backends({ folder, postgresUrl, mysqlUrl }: Context): Backend[] {
+/** Databases of their own: what earlier runs have left would be in the store's way, and not in the bare driver's. */
+async function backends({ folder, postgresUrl, mysqlUrl }: Context): Promise<Backend[]> {
   const directory = folder();
   const sqlite: Backend = {
     name: 'SQLite',
@@ -92,13 +97,16 @@ function backends({ folder, postgresUrl, mysqlUrl }: Context): Backend[] {
     target: 0.8,
     bare: async () => bareSqlite(`${directory}/bare.db`),
   };
-  return [
-    sqlite,
-    ...(postgresUrl
-      ? [{ name: 'PostgreSQL (COPY)', url: () => postgresUrl, target: 0.5, bare: () => barePostgres(postgresUrl) }]
-      : []),
-    ...(mysqlUrl ? [{ name: 'MariaDB', url: () => mysqlUrl, target: 0.8, bare: () => bareMariadb(mysqlUrl) }] : []),
-  ];
+  const made: Backend[] = [sqlite];
+  if (postgresUrl) {
+    const { url, drop } = await makePostgresDatabase();
+    made.push({ name: 'PostgreSQL (COPY)', url: () => url, drop, target: 0.5, bare: () => barePostgres(url) });
+  }
+  if (mysqlUrl) {
+    const { url, drop } = await makeMysqlDatabase();
+    made.push({ name: 'MariaDB', url: () => url, drop, target: 0.8, bare: () => bareMariadb(url) });
+  }
+  return made;
 }
 
 async function bareSqlite(file: string): Promise<Bare> {
@@ -137,7 +145,6 @@ async function barePostgres(url: string): Promise<Bare> {
   const { Readable } = await import('node:stream');
   const client = new pg.Client({ connectionString: url });
   await client.connect();
-  await client.query('DROP TABLE IF EXISTS bench_bare');
   await client.query(
     'CREATE TABLE bench_bare (topic_id int, ts timestamptz, value double precision, PRIMARY KEY (topic_id, ts))',
   );
@@ -148,17 +155,13 @@ async function barePostgres(url: string): Promise<Bare> {
       for (let topic = 0; topic < values.length; topic++) text += `${topic}\t${time}\t${values[topic]}\n`;
       await pipeline(Readable.from([text]), client.query(from('COPY bench_bare FROM STDIN')));
     },
-    close: async () => {
-      await client.query('DROP TABLE bench_bare');
-      await client.end();
-    },
+    close: () => client.end(),
   };
 }
 
 async function bareMariadb(url: string): Promise<Bare> {
   const pool = createPool(url.replace(/^mysql:/, 'mariadb:'));
   const connection = await pool.getConnection();
-  await connection.query('DROP TABLE IF EXISTS bench_bare');
   await connection.query(
     'CREATE TABLE bench_bare (topic_id int, ts datetime(3), value double, PRIMARY KEY (topic_id, ts))',
   );
@@ -172,7 +175,6 @@ async function bareMariadb(url: string): Promise<Bare> {
       );
     },
     close: async () => {
-      await connection.query('DROP TABLE bench_bare');
       await connection.release();
       await pool.end();
     },

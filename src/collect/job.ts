@@ -55,7 +55,7 @@ export class Turns {
   roundTripMs: number | null = null;
   probing = false;
   readonly counters: Counters = { polls: 0, requests: 0, readings: 0, missedSlots: 0, overrunSlots: 0, missing: {} };
-
+  /** To go on record after the job at work, in order of their slots. */
   readonly #waiting: { readonly slot: number; readonly record: () => void }[] = [];
 
   constructor(meter: Meter, poller: Poller, now: number) {

@@ -91,14 +91,14 @@ export class Scheduler {
     return this.#beats.get(scheduleKeyOf(schedule))?.next() ?? null;
   }
 
-  /** Runs the slots whose time has come though their beat has not: a busy process is late. */
-  catchUp(): void {
-    for (const beat of this.#beats.values()) beat.catchUp();
-  }
-
   /** The same, but a slot whose time has come already, until it is run. */
   upcoming(schedule: MeterSchedule): number | null {
     return this.#beats.get(scheduleKeyOf(schedule))?.upcoming() ?? null;
+  }
+
+  /** Runs the slots whose time has come though their beat has not: a busy process is late. */
+  catchUp(): void {
+    for (const beat of this.#beats.values()) beat.catchUp();
   }
 
   #checkClock(): void {

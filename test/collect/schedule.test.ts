@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { mock, type TestContext, test } from 'node:test';
+import cron from 'node-cron';
 import type { Clock } from '../../src/clock.js';
 import { Scheduler, scheduleKeyOf, type Tick } from '../../src/collect/schedule.js';
 import type { SlotSpan } from '../../src/collect/slots.js';
@@ -259,4 +260,21 @@ test('a slot whose time has come is still upcoming until it is run', async (t) =
   await rig.pass(2);
   assert.deepEqual(rig.take(), ['10:00:10']);
   assert.equal(upcoming(), '10:00:20');
+});
+
+test('a thousand meters asking for their next slot while one is due: node-cron looks for it once', async (t) => {
+  const rig = new Rig(t, '2026-03-01T10:00:07.300Z');
+  const schedules = [every(5), expression('0 17 3 * * *')];
+  rig.scheduler.start(schedules);
+  await rig.pass(5);
+  const task = cron.createTask('* * * * * *', () => {});
+  const search = t.mock.method(Object.getPrototypeOf(task), 'getNextRun');
+  rig.busy(3);
+  for (let meter = 0; meter < 1000; meter++) {
+    assert.equal(rig.scheduler.nextSlot(every(5)), Date.parse('2026-03-01T10:00:20Z'));
+    assert.equal(rig.scheduler.nextSlot(expression('0 17 3 * * *')), Date.parse('2026-03-02T02:17:00Z'));
+  }
+  assert.equal(search.mock.callCount(), 1);
+  rig.wall -= 60_000;
+  assert.equal(rig.scheduler.nextSlot(every(5)), Date.parse('2026-03-01T09:59:20Z'));
 });

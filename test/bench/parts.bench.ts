@@ -4,6 +4,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import process from 'node:process';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../../src/clock.js';
 import { silentLog } from '../../src/log.js';
@@ -81,7 +83,6 @@ export async function startFigures({ folder, say }: Context): Promise<Figure[]> 
         Array.from({ length: count / 2 }, (_, i) => `metric_${start + 2 * i},,${start + 2 * i},2,1,FLOAT32`),
       );
       writeFileSync(map, [header, ...rows, ''].join('\n'));
-      const port = 20_000 + Math.floor(Math.random() * 20_000);
       const args = [
         'run',
         '--host',
@@ -93,15 +94,15 @@ export async function startFigures({ folder, say }: Context): Promise<Figure[]> 
         '--map',
         map,
       ];
-      const settings = ['--schedule', '1s', '--http.port', String(port), '--log.level', 'error'];
+      const settings = ['--schedule', '1s', '--http.port', '0', '--log.format', 'json'];
       const paths = ['--database.url', `file:${directory}/emdc.db`, '--spool.directory', `${directory}/spool`];
       // The first slot comes at the next whole second: starts are spread over one, so that none is lucky.
       await sleep((1000 - (Date.now() % 1000) + (run * 1000) / STARTS) % 1000);
       const start = performance.now();
       const child = spawn(process.execPath, [`${packageRoot}dist/src/main.js`, ...args, ...settings, ...paths], {
-        stdio: ['ignore', 'ignore', 'inherit'],
+        stdio: ['ignore', 'pipe', 'inherit'],
       });
-      while (!(await answers(port))) await sleep(5);
+      await firstReading(child.stdout);
       times.push(performance.now() - start);
       child.kill('SIGTERM');
       await once(child, 'exit');
@@ -142,14 +143,23 @@ async function librariesStartMs(directory: string): Promise<number> {
   return tookMs;
 }
 
-async function answers(port: number): Promise<boolean> {
-  try {
-    const response = await fetch(`http://127.0.0.1:${port}/metric?name=metric_4610`);
-    await response.arrayBuffer();
-    return response.status === 200;
-  } catch {
-    return false;
+/** Resolves when the collector that logs here has answered with a reading; fails with what it said when it ends first. */
+async function firstReading(log: Readable): Promise<void> {
+  const said: string[] = [];
+  for await (const line of createInterface({ input: log })) {
+    said.push(line);
+    const { message, url } = JSON.parse(line) as { message: string; url?: string };
+    if (message !== 'HTTP is open') continue;
+    while (!(await answers(`${url}/metric?name=metric_4610`))) await sleep(5);
+    return;
   }
+  throw new Error(`the collector ended before its first reading: ${said.join('\n')}`);
+}
+
+async function answers(url: string): Promise<boolean> {
+  const response = await fetch(url);
+  await response.arrayBuffer();
+  return response.status === 200;
 }
 
 /** Five minutes' worth of 100 meters a second, spooled, then taken by the database when it comes back. */

@@ -17,6 +17,11 @@ const GATEWAYS = [
 /** At least, and as many as there is time for: short ones differ more. */
 const CYCLES = 9;
 const CYCLES_MS = 1500;
+/**
+ * Where a hundred meters and more answer within 5 ms, what V8 made of a process shows: the same code takes 0.96 to 1.13 of
+ * the limit, the same all through its life. So several are asked, and the middle one counts.
+ */
+const PROCESSES = 3;
 /** Until V8 has compiled what runs often, in both processes by turns. */
 const WARM_UP_MS = 6000;
 
@@ -27,22 +32,34 @@ export async function cycleFigures(context: Context): Promise<Figure[]> {
       const name = `${links} meter${links > 1 ? 's' : ''}, each on its own link, ${latencyMs} ms`;
       // Without latency the limit is the bare client's CPU; nothing is promised there.
       const target = latencyMs === 0 ? null : 1.1;
-      figures.push(...(await measure(context, { links, unitsPerLink: 1, latencyMs }, { name, target })));
+      const processes = links >= 100 && latencyMs === 5 ? PROCESSES : 1;
+      figures.push(await measure(context, { links, unitsPerLink: 1, latencyMs }, { name, target, processes }));
     }
   }
   for (const { units, latencyMs } of GATEWAYS) {
     const name = `${units} meters behind one gateway, ${latencyMs} ms`;
-    figures.push(...(await measure(context, { links: 1, unitsPerLink: units, latencyMs }, { name, target: 1.05 })));
+    const setup = { links: 1, unitsPerLink: units, latencyMs };
+    figures.push(await measure(context, setup, { name, target: 1.05, processes: 1 }));
   }
   return figures;
 }
 
 async function measure(
-  { folder, say }: Context,
+  context: Context,
   setup: MetersSetup,
-  { name, target }: { name: string; target: number | null },
-): Promise<Figure[]> {
-  say(`cycle: ${name}`);
+  { name, target, processes }: { name: string; target: number | null; processes: number },
+): Promise<Figure> {
+  const measured: { own: number; limit: number }[] = [];
+  while (measured.length < processes) {
+    context.say(`cycle: ${name}${processes > 1 ? `, ${measured.length + 1} of ${processes}` : ''}`);
+    measured.push(await measureOnce(context, setup));
+  }
+  measured.sort((a, b) => a.own / a.limit - b.own / b.limit);
+  const { own, limit } = measured[processes >> 1] as (typeof measured)[number];
+  return { group: 'Cycle time', name, value: own, unit: 'ms', limit, target };
+}
+
+async function measureOnce({ folder }: Context, setup: MetersSetup): Promise<{ own: number; limit: number }> {
   const meters = await startChild<MetersSetup, Endpoint[]>('meters-process', setup);
   const endpoints = meters.first;
   const bare = await startChild<BareQuestion, BareAnswer>('bare-process', { do: 'setup', endpoints, database: null });
@@ -73,8 +90,8 @@ async function measure(
       own.push(...answer.durationsMs);
       requests = answer.requests;
     }
-    if (requests !== count * BLOCKS.length) throw new Error(`${name}: ${requests} requests for ${count} meters`);
-    return [{ group: 'Cycle time', name, value: median(own), unit: 'ms', limit: median(limits), target }];
+    if (requests !== count * BLOCKS.length) throw new Error(`${requests} requests for ${count} meters`);
+    return { own: median(own), limit: median(limits) };
   } finally {
     await Promise.all([bare.stop(), collector.stop()]);
     await meters.stop();

@@ -12,10 +12,11 @@ import { type Figure, median } from './figure.js';
 import type { Context } from './main.js';
 
 const SIZES = [21, 2100, 21_000];
-/** A write of few readings takes a millisecond or two, and differs from the next one by a half: it takes many to tell. */
-const writesOf = (size: number): number => Math.min(200, Math.max(25, Math.ceil(250_000 / size)));
-/** Writes until V8 has compiled what runs often. */
-const warmUpOf = (size: number): number => Math.min(100, Math.max(15, Math.ceil(150_000 / size)));
+/** At least, and as many as there is time for: a write of a millisecond differs from the next one by a half. */
+const WRITES = 25;
+const WRITES_MS = 2000;
+/** Until V8 has compiled what runs often. */
+const WARM_UP_MS = 1000;
 
 interface Bare {
   write(slot: number, values: Float64Array): Promise<void>;
@@ -45,7 +46,8 @@ export async function storeFigures(context: Context): Promise<Figure[]> {
       const store = await openStore({ url: backend.url(size), meters: meters.length, log: silentLog });
       const own: number[] = [];
       const limits: number[] = [];
-      for (let write = -warmUpOf(size); write < writesOf(size); write++) {
+      const begin = performance.now() + WARM_UP_MS;
+      while (own.length < WRITES || performance.now() < begin + WRITES_MS) {
         slot += 1000;
         const values = Float64Array.from({ length: size }, () => Math.fround(Math.random() * 500));
         const polls = meters.map((meter, i) => pollWith(meter, slot, values.subarray(i * 21, i * 21 + 21)));
@@ -53,7 +55,7 @@ export async function storeFigures(context: Context): Promise<Figure[]> {
         await store.write({ polls, gaps: [] });
         const middle = performance.now();
         await bare.write(slot, values);
-        if (write < 0) continue;
+        if (start < begin) continue;
         own.push(middle - start);
         limits.push(performance.now() - middle);
       }

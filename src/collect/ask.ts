@@ -52,6 +52,16 @@ const isRefusal = (code: number | null): boolean => code === 2 || code === 3 || 
 /** Acknowledge (still working on it) and busy. */
 const isBusy = (code: number | null): boolean => code === 5 || code === 6;
 
+/** Who has a unit asked. */
+export interface Taker<S extends Span> {
+  /** What came of asking for a span. False, where that is no answer: no further one is to be asked. */
+  take(span: S, asked: Asked): boolean;
+  /** Once: the first `count` spans were asked, and what came of them was taken. */
+  asked(count: number): void;
+  /** Instead, for a mistake in the program. */
+  brokeDown(error: unknown): void;
+}
+
 export class Asker implements Asking {
   /** Sent so far, retries included. */
   requests = 0;
@@ -63,10 +73,12 @@ export class Asker implements Asking {
   readonly #init: AskerInit;
   readonly #options: { timeoutMs: number; readonly pauseMs: number; readonly signal: AbortSignal };
   #retries: number;
+  #spans: readonly Span[] = [];
+  #count = 0;
+  /** null: nobody waits for an answer. */
+  #taker: Taker<Span> | null = null;
   /** The one under way: one at a time. */
   #request: ReadRequest | null = null;
-  #tell: (asked: Asked) => void = () => {};
-  #reject: (error: unknown) => void = () => {};
   #tries = 0;
   #sentAt = 0;
   #remainingMs = 0;
@@ -80,96 +92,110 @@ export class Asker implements Asking {
   /** Rejects for a mistake in the program only. */
   ask(span: Span): Promise<Asked> {
     return new Promise((resolve, reject) => {
-      this.#tell = resolve;
-      this.#reject = reject;
-      this.#begin(span);
+      const take = (_: Span, asked: Asked) => {
+        resolve(asked);
+        return false;
+      };
+      this.askEach([span], { take, asked: () => {}, brokeDown: reject });
     });
   }
 
   /**
-   * Asks one span after the other, until `take` returns false for one that was not answered. An answer is taken while the
-   * next request is under way. Resolves to how many were asked; rejects for a mistake in the program only. One promise for
-   * all: one for each, and for each part of the way, was a fifth of a poll's garbage.
+   * Asks one span after the other. An answer is taken while the next request is under way. No promises: one for each, and
+   * for each part of the way, was a fifth of a poll's garbage.
    */
-  askEach<S extends Span>(spans: readonly S[], take: (span: S, asked: Asked) => boolean): Promise<number> {
-    return new Promise((resolve, reject) => {
-      let count = 0;
-      const next = (): void => {
-        const span = spans[count];
-        if (span === undefined) resolve(count);
-        else this.#begin(span);
-      };
-      this.#tell = (asked) => {
-        const span = spans[count++] as S;
-        const answered = asked.kind === 'answer';
-        if (answered) next();
-        const goOn = take(span, asked);
-        if (answered) return;
-        if (goOn) next();
-        else resolve(count);
-      };
-      this.#reject = reject;
-      next();
-    });
-  }
-
-  #begin({ function: table, start, count }: Span): void {
-    this.#request = { unitId: this.#init.meter.unitId, function: table, start, count };
-    this.#tries = 0;
-    this.#send();
-  }
-
-  #send(): void {
-    const { clock, deadline, link, timeoutMs } = this.#init;
-    const stopped = this.#stopReason();
-    if (stopped !== null) return void this.#tell(this.#cutBy(stopped));
-    this.#sentAt = clock.monotonic();
-    this.#remainingMs = deadline - this.#sentAt;
-    this.requests++;
-    this.#options.timeoutMs = Math.min(timeoutMs, this.#remainingMs);
-    link.ask(this.#request as ReadRequest, this.#options, this);
+  askEach<S extends Span>(spans: readonly S[], taker: Taker<S>): void {
+    this.#spans = spans;
+    this.#count = 0;
+    this.#taker = taker as Taker<Span>;
+    this.#goOn('next');
   }
 
   /** Of its link. */
   answered(data: Buffer): void {
     this.#heard();
-    this.#end({ kind: 'answer', data });
+    this.#goOn({ kind: 'answer', data });
   }
 
   /** Of its link. */
   failed(error: unknown): void {
     const { clock, deadline, meter, timeoutMs } = this.#init;
     const failure = asFailure(error);
-    if (failure.kind === 'aborted') return void this.#end(this.#cutBy(this.#stopReason() ?? 'shutdown'));
+    if (failure.kind === 'aborted') return void this.#goOn(this.#cutBy(this.#stopReason() ?? 'shutdown'));
     if (failure.kind === 'exception' && !isGatewayCode(failure.exceptionCode)) this.#heard();
-    if (failure.kind === 'timeout' && this.#remainingMs < timeoutMs) return void this.#end(this.#cutBy('deadline'));
+    if (failure.kind === 'timeout' && this.#remainingMs < timeoutMs) return void this.#goOn(this.#cutBy('deadline'));
     const hasTime = clock.monotonic() + meter.retryWaitMs < deadline;
     // Busy is an answer: waiting for a meter that is known to be there is never spared.
     const retries = failure.kind === 'exception' && isBusy(failure.exceptionCode) ? meter.retries : this.#retries;
     if (this.#tries < retries && hasTime && worthRetrying(failure)) return void this.#again();
     // A connection that keeps breaking would cost every further request its retries too.
     if (failure.kind !== 'exception') this.#retries = 0;
-    this.#end({ kind: 'failed', failure });
-  }
-
-  /** A mistake in what follows from it costs this poll, and nothing of what called this. */
-  #end(asked: Asked): void {
-    try {
-      this.#tell(asked);
-    } catch (error) {
-      this.#reject(error);
-    }
+    this.#goOn({ kind: 'failed', failure });
   }
 
   async #again(): Promise<void> {
     const { clock, meter, signal } = this.#init;
     this.#tries++;
     await clock.sleep(meter.retryWaitMs, signal);
+    this.#goOn('again');
+  }
+
+  /**
+   * With the next span, the request that is to be sent again, or what came of the one at hand. A mistake in what follows
+   * costs this poll, and nothing of what called this.
+   */
+  #goOn(on: 'next' | 'again' | Asked): void {
+    const taker = this.#taker;
+    if (taker === null) return;
+    let isUnderWay: boolean;
     try {
-      this.#send();
+      if (on === 'next') isUnderWay = this.#next(taker);
+      else isUnderWay = on === 'again' ? this.#unlessCut(this.#send(), taker) : this.#take(on, taker);
     } catch (error) {
-      this.#reject(error);
+      this.#taker = null;
+      return void taker.brokeDown(error);
     }
+    if (isUnderWay) return;
+    this.#taker = null;
+    taker.asked(this.#count);
+  }
+
+  /** True, as of those below: a request is under way. */
+  #next(taker: Taker<Span>): boolean {
+    const span = this.#spans[this.#count];
+    return span !== undefined && this.#unlessCut(this.#begin(span), taker);
+  }
+
+  #take(asked: Asked, taker: Taker<Span>): boolean {
+    const span = this.#spans[this.#count++] as Span;
+    if (asked.kind !== 'answer') return taker.take(span, asked) && this.#next(taker);
+    const next = this.#spans[this.#count];
+    const cut = next === undefined ? null : this.#begin(next);
+    taker.take(span, asked);
+    return next !== undefined && this.#unlessCut(cut, taker);
+  }
+
+  #unlessCut(cut: Asked | null, taker: Taker<Span>): boolean {
+    return cut === null || this.#take(cut, taker);
+  }
+
+  /** null: it was sent. */
+  #begin({ function: table, start, count }: Span): Asked | null {
+    this.#request = { unitId: this.#init.meter.unitId, function: table, start, count };
+    this.#tries = 0;
+    return this.#send();
+  }
+
+  #send(): Asked | null {
+    const { clock, deadline, link, timeoutMs } = this.#init;
+    const stopped = this.#stopReason();
+    if (stopped !== null) return this.#cutBy(stopped);
+    this.#sentAt = clock.monotonic();
+    this.#remainingMs = deadline - this.#sentAt;
+    this.requests++;
+    this.#options.timeoutMs = Math.min(timeoutMs, this.#remainingMs);
+    link.ask(this.#request as ReadRequest, this.#options, this);
+    return null;
   }
 
   #heard(): void {

@@ -11,8 +11,7 @@ import { countReasons, type Poll, storedCount } from '../reading.js';
 import type { Recorder } from '../record/recorder.js';
 import type { CollectRequest, CollectRow } from '../service.js';
 import { Gather } from './gather.js';
-import { troubled } from './health.js';
-import { type Job, type Poller, type Settled, Turns } from './job.js';
+import { Job, type Poller, type Settled, Turns } from './job.js';
 import { Lane } from './lane.js';
 import { scheduleKeyOf, type Tick } from './schedule.js';
 import type { SlotSpan } from './slots.js';
@@ -102,10 +101,11 @@ export class Cycles {
     const gather = this.#gather(Math.min((next - slot) / 4, LONGEST_LINGER_MS));
     const jobs = this.#due(key).map((turns) => {
       if (turns.jobs.length > 0) turns.counters.overrunSlots++;
-      return jobOf({ turns, slot, arrived: start, deadline, byHand: false, gather });
+      gather.expect();
+      return new Job({ turns, slot, arrived: start, deadline, byHand: false, gather });
     });
     for (const job of jobs) this.#enter(job);
-    this.#track(
+    void this.#track(
       gather.finish().then(() => {
         this.figures.cycles++;
         this.figures.lastSlot = slot;
@@ -197,21 +197,25 @@ export class Cycles {
     const { clock } = this.#options;
     const arrived = clock.monotonic();
     const gather = this.#gather(LONGEST_LINGER_MS);
-    const jobs: Job[] = [];
-    const settled = turns.map((turn) => {
+    const deadline = arrived + BY_HAND_MS;
+    const own: Job[] = [];
+    const others: Job[] = [];
+    const jobs = turns.map((turn) => {
       const under = turn.jobs[0];
       if (under) {
         under.byHand = true;
-        return under.settled;
+        others.push(under);
+        return under;
       }
       const slot = Math.floor(clock.now());
-      const job = jobOf({ turns: turn, slot, arrived, deadline: arrived + BY_HAND_MS, byHand: true, gather });
-      jobs.push(job);
-      return job.settled;
+      gather.expect();
+      const job = new Job({ turns: turn, slot, arrived, deadline, byHand: true, gather });
+      own.push(job);
+      return job;
     });
-    for (const job of jobs) this.#enter(job);
-    this.#track(gather.finish());
-    return Promise.all(settled);
+    for (const job of own) this.#enter(job);
+    await Promise.all([this.#track(gather.finish()), ...others.map((job) => job.whenSettled)]);
+    return jobs.map(({ settled }) => settled as Settled);
   }
 
   #enter(job: Job): void {
@@ -229,9 +233,10 @@ export class Cycles {
     return new Gather({ clock, recorder, lingerMs, held: this.#held });
   }
 
-  #track(gather: Promise<void>): void {
+  #track(gather: Promise<void>): Promise<void> {
     const tracked = gather.finally(() => this.#gathers.delete(tracked));
     this.#gathers.add(tracked);
+    return tracked;
   }
 
   #laneOf({ linkKey }: Turns): Lane {
@@ -251,20 +256,6 @@ export class Cycles {
     this.#lanes.set(linkKey, lane);
     return lane;
   }
-}
-
-function jobOf({
-  turns,
-  slot,
-  arrived,
-  deadline,
-  byHand,
-  gather,
-}: Pick<Job, 'turns' | 'slot' | 'arrived' | 'deadline' | 'byHand'> & { readonly gather: Gather }): Job {
-  const { onPolled, settled } = gather.expect();
-  const retriesLeft = troubled(turns.health) ? 0 : turns.meter.retries;
-  const notBefore = Number.NEGATIVE_INFINITY;
-  return { turns, slot, arrived, deadline, byHand, onPolled, settled, poll: null, retriesLeft, notBefore };
 }
 
 function rowOf(iteration: number, poll: Poll, fate: Settled['fate']): CollectRow {

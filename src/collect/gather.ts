@@ -6,7 +6,7 @@ import type { Clock } from '../clock.js';
 import type { Poll } from '../reading.js';
 import type { Fate, Recorder } from '../record/recorder.js';
 import { collectAfter } from './garbage.js';
-import type { Settled } from './job.js';
+import type { Job } from './job.js';
 
 export interface GatherOptions {
   readonly clock: Clock;
@@ -21,7 +21,9 @@ export class Gather {
   readonly #options: GatherOptions;
   readonly #done = new AbortController();
   readonly #records: Promise<unknown>[] = [];
-  #waiting: { readonly poll: Poll; readonly resolve: (settled: Settled) => void }[] = [];
+  /** Polled, and not on their way to the recorder yet; `#polls` is what came of them. */
+  #jobs: Job[] = [];
+  #polls: Poll[] = [];
   #expected = 0;
   #open = 0;
 
@@ -30,14 +32,9 @@ export class Gather {
   }
 
   /** Expects one more poll. To be called for all polls before the first one comes in. */
-  expect(): { readonly onPolled: (poll: Poll) => void; readonly settled: Promise<Settled> } {
+  expect(): void {
     this.#expected++;
     this.#open++;
-    let resolve: (settled: Settled) => void = () => {};
-    const settled = new Promise<Settled>((settle) => {
-      resolve = settle;
-    });
-    return { settled, onPolled: (poll) => this.#polled(poll, resolve) };
   }
 
   /** Resolves when every expected poll is durable, or lost. */
@@ -51,12 +48,15 @@ export class Gather {
     collectAfter(this.#expected);
   }
 
-  #polled(poll: Poll, resolve: (settled: Settled) => void): void {
+  /** What came of a job. */
+  polled(job: Job, poll: Poll): void {
     const { held } = this.#options;
-    const earlier = held.get(poll.meter.name);
+    const { name } = poll.meter;
+    const earlier = held.get(name);
     if (earlier !== this) earlier?.flush();
-    this.#waiting.push({ poll, resolve });
-    held.set(poll.meter.name, this);
+    this.#jobs.push(job);
+    this.#polls.push(poll);
+    held.set(name, this);
     if (--this.#open > 0) return;
     this.flush();
     this.#done.abort();
@@ -64,15 +64,15 @@ export class Gather {
 
   /** Records what waits. */
   flush(): void {
-    const waiting = this.#waiting;
-    if (waiting.length === 0) return;
-    this.#waiting = [];
-    for (const { poll } of waiting) this.#options.held.delete(poll.meter.name);
+    const jobs = this.#jobs;
+    const polls = this.#polls;
+    if (polls.length === 0) return;
+    this.#jobs = [];
+    this.#polls = [];
+    for (const { meter } of polls) this.#options.held.delete(meter.name);
     const settle = (fate: Fate) => {
-      for (const { poll, resolve } of waiting) resolve({ poll, fate });
+      for (const [i, job] of jobs.entries()) job.settle({ poll: polls[i] as Poll, fate });
     };
-    this.#records.push(
-      this.#options.recorder.record({ polls: waiting.map(({ poll }) => poll), gaps: [] }).then(settle),
-    );
+    this.#records.push(this.#options.recorder.record({ polls, gaps: [] }).then(settle));
   }
 }

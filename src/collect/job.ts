@@ -6,13 +6,14 @@ import { linkKeyOf, type Meter } from '../meter.js';
 import type { MissingReason, Poll } from '../reading.js';
 import type { Fate } from '../record/recorder.js';
 import type { MeterCounters } from '../service.js';
-import { type Health, startingHealth } from './health.js';
-import type { PollRequest, PollResult } from './poll.js';
+import type { Gather } from './gather.js';
+import { type Health, startingHealth, troubled } from './health.js';
+import type { Polled, PollRequest } from './poll.js';
 import { scheduleKeyOf } from './schedule.js';
 
 /** What of poll.ts the cycle needs: it decides when, how often and until when a meter is asked; poll.ts how. */
 export interface Poller {
-  poll(request: PollRequest): Promise<Pick<PollResult, 'poll' | 'roundTripMs'>>;
+  begin(request: PollRequest, polled: Polled): void;
 }
 
 export interface Settled {
@@ -20,22 +21,57 @@ export interface Settled {
   readonly fate: Fate;
 }
 
-export interface Job {
+export interface JobInit {
   readonly turns: Turns;
   readonly slot: number;
   /** On the monotonic clock. */
   readonly deadline: number;
   readonly arrived: number;
+  readonly byHand: boolean;
+  /** Takes the poll. */
+  readonly gather: Gather;
+}
+
+export class Job {
+  readonly turns: Turns;
+  readonly slot: number;
+  readonly deadline: number;
+  readonly arrived: number;
+  readonly gather: Gather;
   /** Asked for by a person: done whatever the meter's health says. */
   byHand: boolean;
   /** What the tries so far brought. */
-  poll: Poll | null;
+  poll: Poll | null = null;
   retriesLeft: number;
   /** Between tries, on the monotonic clock. */
-  notBefore: number;
-  readonly onPolled: (poll: Poll) => void;
-  /** Resolves when the poll is durable, or lost. */
-  readonly settled: Promise<Settled>;
+  notBefore = Number.NEGATIVE_INFINITY;
+  /** null: neither durable nor lost yet. */
+  settled: Settled | null = null;
+  #onSettled: (() => void) | null = null;
+  #whenSettled: Promise<void> | null = null;
+
+  constructor({ turns, slot, deadline, arrived, byHand, gather }: JobInit) {
+    this.turns = turns;
+    this.slot = slot;
+    this.deadline = deadline;
+    this.arrived = arrived;
+    this.gather = gather;
+    this.byHand = byHand;
+    this.retriesLeft = troubled(turns.health) ? 0 : turns.meter.retries;
+  }
+
+  /** Made where somebody waits for just this job: of a thousand, nobody does. */
+  get whenSettled(): Promise<void> {
+    this.#whenSettled ??= new Promise((resolve) => {
+      this.#onSettled = resolve;
+    });
+    return this.#whenSettled;
+  }
+
+  settle(settled: Settled): void {
+    this.settled = settled;
+    this.#onSettled?.();
+  }
 }
 
 /** A meter as the collector keeps it from cycle to cycle. */

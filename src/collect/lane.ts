@@ -8,9 +8,9 @@ import type { Log } from '../log.js';
 import { pace } from '../pace.js';
 import { type MissingReason, type Poll, storedCount } from '../reading.js';
 import { afterConnect, afterPoll, isSilence, type LinkHealth, linkUp, outcomeOf, troubled } from './health.js';
-import { type Job, logHealth, type Poller, type Turns } from './job.js';
+import { type Job, logHealth, type Turns } from './job.js';
 import { mergePolls } from './merge.js';
-import { unreadPoll } from './poll.js';
+import { type Polled, type PollResult, unreadPoll } from './poll.js';
 
 export interface LaneOptions {
   readonly clock: Clock;
@@ -27,7 +27,7 @@ const TROUBLE_SHARE = 0.1;
 const LEAST_TRY_MS = 100;
 const PATIENCE_POLLS = 3;
 
-export class Lane {
+export class Lane implements Polled {
   readonly turns: Turns[] = [];
   readonly #options: LaneOptions;
   readonly #jobs: Job[] = [];
@@ -39,10 +39,16 @@ export class Lane {
   #allowanceAt: number;
   /** At work, or about to be. */
   #busy = false;
-  #idle: Promise<void> = Promise.resolve();
+  /** Called when it no longer is. */
+  #onIdle: (() => void) | null = null;
+  /** Choosing what to try next: what ends at once needs no going on. */
+  #choosing = false;
+  /** Ends the wait for a job to be ready; null: nothing is waited for. */
   #wake: AbortController | null = null;
   /** Being tried. */
   #current: Job | null = null;
+  #triedAt = 0;
+  #rationed = false;
 
   constructor(options: LaneOptions) {
     this.#options = options;
@@ -54,7 +60,7 @@ export class Lane {
     if (this.#wake) this.#wake.abort();
     if (this.#busy) return;
     this.#busy = true;
-    pace('begin', this.#begin);
+    pace('begin', this.#work);
   }
 
   /** Ends a job that still waits. */
@@ -66,31 +72,35 @@ export class Lane {
   async stop(): Promise<void> {
     this.#stop.abort(new Error('the collector is stopping'));
     this.#wake?.abort();
-    await this.#idle;
-    this.#dismiss();
+    if (!this.#busy) return;
+    await new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
+    });
   }
 
-  readonly #begin = (): void => {
-    this.#idle = this.#work();
+  /** Until there is nothing more to do, or something to wait for. */
+  readonly #work = (): void => {
+    this.#choosing = true;
+    while (this.#jobs.length > 0 && this.#current === null && this.#wake === null) {
+      const now = this.#options.clock.monotonic();
+      this.#dismiss(now);
+      const job = this.#pick(now);
+      if (job) this.#try(job);
+      else if (this.#jobs.length > 0) void this.#wait(now);
+    }
+    this.#choosing = false;
+    if (this.#jobs.length > 0) return;
+    this.#busy = false;
+    this.#onIdle?.();
   };
 
-  async #work(): Promise<void> {
-    while (this.#jobs.length > 0) {
-      this.#dismiss();
-      const now = this.#options.clock.monotonic();
-      const job = this.#pick(now);
-      if (job) await this.#try(job);
-      else if (this.#jobs.length > 0) await this.#wait(now);
-    }
-    this.#busy = false;
-  }
-
   /** Ends every job that will not be tried. */
-  #dismiss(): void {
-    const now = this.#options.clock.monotonic();
-    for (const job of [...this.#jobs]) {
+  #dismiss(now: number): void {
+    for (let index = 0; index < this.#jobs.length; ) {
+      const job = this.#jobs[index] as Job;
       const reason = this.#dismissal(job, now);
       if (reason) this.#end(job, reason);
+      else index++;
     }
   }
 
@@ -123,36 +133,54 @@ export class Lane {
     this.#wake = new AbortController();
     await this.#options.clock.sleep(Math.max(1, until - now), this.#wake.signal);
     this.#wake = null;
+    this.#work();
   }
 
-  async #try(job: Job): Promise<void> {
-    const { clock, random, nextSlotAt } = this.#options;
-    const { turns } = job;
+  #try(job: Job): void {
+    const { clock, nextSlotAt } = this.#options;
+    const { turns, slot } = job;
     const start = clock.monotonic();
     const late = lateness(job);
     // What comes last may not run into the next slot of a neighbour.
     const deadline = late > 2 && !job.byHand ? Math.min(job.deadline, nextSlotAt()) : job.deadline;
     const rationed = late > 3 && !job.byHand && this.turns.some(({ health }) => !troubled(health));
     if (start + this.#leastTry(turns) > deadline || (rationed && !this.#allowed(start)))
-      return this.#end(job, 'offline');
+      return void this.#end(job, 'offline');
 
     turns.lastAsked = start;
     turns.probing = turns.health.state === 'offline';
     this.#current = job;
-    const { slot } = job;
+    this.#triedAt = start;
+    this.#rationed = rationed;
     const timeoutMs = this.#patience(job, start);
-    let result: Awaited<ReturnType<Poller['poll']>>;
-    try {
-      result = await turns.poller.poll({ slot, deadline, retries: 0, timeoutMs, signal: this.#stop.signal });
-    } catch (error) {
-      result = this.#brokenDown(job, error);
-    }
-    const { poll, roundTripMs } = result;
+    turns.poller.begin({ slot, deadline, retries: 0, timeoutMs, signal: this.#stop.signal }, this);
+  }
+
+  /** Of a poller. */
+  polled(result: PollResult): void {
+    this.#tried(this.#current as Job, result);
+    if (!this.#choosing) this.#work();
+  }
+
+  /** Of a poller. It costs its own meter this slot, and is logged. */
+  brokeDown(error: unknown): void {
+    const job = this.#current as Job;
+    const { clock, log } = this.#options;
+    const { meter } = job.turns;
+    log.error('reading a meter broke down', { meter: meter.name, error });
+    const fields = { slot: job.slot, readAt: clock.now(), reason: 'bad answer', error: messageOf(error) } as const;
+    this.#tried(job, { poll: unreadPoll(meter, fields), roundTripMs: null });
+    if (!this.#choosing) this.#work();
+  }
+
+  #tried(job: Job, { poll, roundTripMs }: Pick<PollResult, 'poll' | 'roundTripMs'>): void {
+    const { clock, random } = this.#options;
+    const { turns } = job;
     this.#current = null;
     turns.probing = false;
     turns.roundTripMs = roundTripMs ?? turns.roundTripMs;
     const end = clock.monotonic();
-    if (rationed) this.#allowance -= end - start;
+    if (this.#rationed) this.#allowance -= end - this.#triedAt;
     job.poll = job.poll ? mergePolls(job.poll, poll) : poll;
 
     const outcome = outcomeOf(poll);
@@ -163,7 +191,7 @@ export class Lane {
       return;
     }
     if (outcome !== 'nothing') this.#link = linkUp;
-    if (job.retriesLeft === 0 || !hasSilence(poll)) return this.#end(job, null);
+    if (job.retriesLeft === 0 || !hasSilence(poll)) return void this.#end(job, null);
     job.retriesLeft--;
     job.notBefore = end + turns.meter.retryWaitMs;
   }
@@ -179,14 +207,6 @@ export class Lane {
     if (!isUnknown(job) || !silent) return timeoutMs;
     const shareMs = (job.deadline - now) / this.#jobs.filter(isUnknown).length;
     return shareMs < LEAST_TRY_MS ? timeoutMs : Math.min(Math.floor(shareMs), timeoutMs);
-  }
-
-  /** A poller that throws is a mistake in the program: it costs its own meter this slot, and is logged. */
-  #brokenDown({ turns: { meter }, slot }: Job, error: unknown): Awaited<ReturnType<Poller['poll']>> {
-    const { clock, log } = this.#options;
-    log.error('reading a meter broke down', { meter: meter.name, error });
-    const poll = unreadPoll(meter, { slot, readAt: clock.now(), reason: 'bad answer', error: messageOf(error) });
-    return { poll, roundTripMs: null };
   }
 
   /** One refused connection is a failed try of every meter behind it. */
@@ -235,9 +255,9 @@ export class Lane {
     onPoll(poll);
     if (turns.health.state !== before.state) logHealth(log, turns, before);
     if (isFirst) {
-      job.onPolled(poll);
+      job.gather.polled(job, poll);
       turns.recorded();
-    } else turns.inOrder(slot, clock.monotonic(), () => job.onPolled(poll));
+    } else turns.inOrder(slot, clock.monotonic(), () => job.gather.polled(job, poll));
   }
 }
 

@@ -6,10 +6,29 @@ import type { Meter } from '../meter.js';
 import type { ModbusFailure } from '../modbus/failure.js';
 import type { Block, Span } from '../plan/block.js';
 import type { MissingReason } from '../reading.js';
-import { type Asked, type Asker, meaningOf } from './ask.js';
+import { type Asked, type Asker, meaningOf, type Taker } from './ask.js';
 import type { Answer } from './explore.js';
+import type { Polled, PollResult } from './poll.js';
 
-export class Pass implements Columns {
+export interface PassInit {
+  readonly meter: Meter;
+  readonly decoder: Decoder;
+  readonly asker: Asker;
+  /** The blocks of the plan. */
+  readonly blocks: readonly Block[];
+  /** Nominal time, ms UTC. */
+  readonly slot: number;
+  /** Begin, ms UTC. */
+  readonly readAt: number;
+  /** Begin, on the monotonic clock. */
+  readonly startedAt: number;
+  readonly polled: Polled;
+  /** What comes of the pass when every block was asked for, or is accounted for in `missing`. */
+  readonly resultOf: (pass: Pass) => PollResult | Promise<PollResult>;
+}
+
+export class Pass implements Columns, Taker<Block> {
+  readonly init: PassInit;
   readonly missing = new Map<number, MissingReason>();
   /** Blocks of the plan that the unit refused, and those it answered. */
   readonly refused: Block[] = [];
@@ -18,20 +37,15 @@ export class Pass implements Columns {
   failure: ModbusFailure | null = null;
   /** Why no further request is sent; null: go on. */
   stop: MissingReason | null = null;
-  readonly #meter: Meter;
-  readonly #decoder: Decoder;
-  readonly #asker: Asker;
   #values: Float64Array | null = null;
 
-  constructor({ meter, decoder, asker }: { meter: Meter; decoder: Decoder; asker: Asker }) {
-    this.#meter = meter;
-    this.#decoder = decoder;
-    this.#asker = asker;
+  constructor(init: PassInit) {
+    this.init = init;
   }
 
   /** Made when the first answer is there: until then, a thousand other polls may wait to begin. */
   get values(): Float64Array {
-    this.#values ??= new Float64Array(this.#meter.metrics.length).fill(Number.NaN);
+    this.#values ??= new Float64Array(this.init.meter.metrics.length).fill(Number.NaN);
     return this.#values;
   }
 
@@ -40,18 +54,46 @@ export class Pass implements Columns {
     return this.stop === null ? null : `ended early: ${this.stop}`;
   }
 
-  /** What came of asking for a block. False: no further one is to be asked. */
-  readonly take = (block: Block, asked: Asked): boolean => {
+  begin(): void {
+    const { asker, blocks } = this.init;
+    asker.askEach(blocks, this);
+  }
+
+  /** Of its asker. */
+  take(block: Block, asked: Asked): boolean {
     this.#note(asked);
     if (asked.kind === 'answer') {
       this.accepted.push(block);
-      this.#decoder.decode(block, asked.data, this);
+      this.init.decoder.decode(block, asked.data, this);
     } else {
       for (const index of block.metrics) this.missing.set(index, reasonOf(asked));
       if (isRefusal(asked)) this.refused.push(block);
     }
     return this.stop === null;
-  };
+  }
+
+  /** Of its asker. */
+  asked(count: number): void {
+    const { blocks, polled, resultOf } = this.init;
+    let result: PollResult | Promise<PollResult>;
+    try {
+      for (let i = count; i < blocks.length; i++) this.leave((blocks[i] as Block).metrics, this.stop as MissingReason);
+      result = resultOf(this);
+    } catch (error) {
+      return void this.brokeDown(error);
+    }
+    if (result instanceof Promise) {
+      result.then(
+        (explored) => polled.polled(explored),
+        (error) => this.brokeDown(error),
+      );
+    } else polled.polled(result);
+  }
+
+  /** Of its asker. */
+  brokeDown(error: unknown): void {
+    this.init.polled.brokeDown(error);
+  }
 
   /** Metrics that were not asked for. */
   leave(metrics: Iterable<number>, reason: MissingReason): void {
@@ -61,12 +103,12 @@ export class Pass implements Columns {
   /** Asks part of a refused block. What it answers is kept at once, so that finding out why costs no reading. */
   async askPart(span: Span): Promise<Answer> {
     if (this.stop !== null) return 'stop';
-    const asked = await this.#asker.ask(span);
+    const asked = await this.init.asker.ask(span);
     this.#note(asked);
     const within = this.#refusedWithin(span);
     if (asked.kind === 'answer') {
       for (const index of within) this.missing.delete(index);
-      this.#decoder.decode({ start: span.start, metrics: within }, asked.data, this);
+      this.init.decoder.decode({ start: span.start, metrics: within }, asked.data, this);
       return 'accepted';
     }
     if (!isRefusal(asked)) return 'stop';
@@ -87,7 +129,7 @@ export class Pass implements Columns {
     for (const block of this.refused) {
       if (block.function !== span.function) continue;
       for (const index of block.metrics) {
-        const { address, size } = this.#meter.metrics[index] as Meter['metrics'][number];
+        const { address, size } = this.init.meter.metrics[index] as Meter['metrics'][number];
         const inside = span.start <= address && address + size <= span.start + span.count;
         if (inside && this.missing.get(index)?.startsWith('exception')) indexes.push(index);
       }

@@ -1,5 +1,5 @@
 // One meter's part in a cycle: asks the blocks of its plan over its link, decodes them, and says for every metric without
-// a value why. Never rejects. A timeout ends the unit's turn; an exception means it is alive, so its block is split in the
+// a value why. A timeout ends the unit's turn; an exception means it is alive, so its block is split in the
 // same poll until the culprit is alone, and what was refused is remembered. What is left undone for lack of time is said so.
 
 import type { Clock } from '../clock.js';
@@ -8,7 +8,7 @@ import type { Log } from '../log.js';
 import type { Meter } from '../meter.js';
 import type { ModbusFailure } from '../modbus/failure.js';
 import type { Link } from '../modbus/reader.js';
-import type { Block, Learned, Plan, Refusal } from '../plan/block.js';
+import type { Learned, Plan, Refusal } from '../plan/block.js';
 import { blockToRetry, planBlocks } from '../plan/blocks.js';
 import type { LearnedPlans } from '../plan/learned.js';
 import type { MissingReason, Poll } from '../reading.js';
@@ -49,6 +49,13 @@ export interface PollResult {
   readonly failure: ModbusFailure | null;
 }
 
+/** Who has a meter polled. One of them is called, once; it may be within `begin`. */
+export interface Polled {
+  polled(result: PollResult): void;
+  /** A mistake in the program. */
+  brokeDown(error: unknown): void;
+}
+
 /** How long a meter that refused everything is spared further questions about why. */
 const EXPLORE_AGAIN_MS = { first: 60_000, most: 3_600_000 };
 
@@ -72,33 +79,48 @@ export class MeterPoller {
     return this.#plan;
   }
 
-  /** Reads every block of the plan. Never rejects. */
-  async poll(request: PollRequest): Promise<PollResult> {
+  /** Reads every block of the plan. One poll at a time. */
+  begin(request: PollRequest, polled: Polled): void {
     const { clock } = this.#init;
-    const readAt = clock.now();
-    const startedAt = clock.monotonic();
-    const asker = this.#asker(request, request.retries ?? this.meter.retries);
-    const pass = new Pass({ meter: this.meter, decoder: this.#decoder, asker });
     const { blocks, unread } = this.#plan;
-    pass.leave(unread, 'refused before');
-    const asked = await asker.askEach(blocks, pass.take);
-    for (let i = asked; i < blocks.length; i++) pass.leave((blocks[i] as Block).metrics, pass.stop as MissingReason);
-    const refusal = pass.stop === null ? this.#init.learned.due(this.meter) : null;
-    if (pass.refused.length > 0 && clock.monotonic() >= this.#exploreAt) await this.#explore(pass);
-    else if (refusal !== null) await this.#retry(refusal, asker);
-    this.#decoder.finish(pass);
-    const { values, missing, failure } = pass;
-    const poll: Poll = {
+    const pass = new Pass({
       meter: this.meter,
+      decoder: this.#decoder,
+      asker: this.#asker(request),
+      blocks,
       slot: request.slot,
-      readAt,
-      durationMs: clock.monotonic() - startedAt,
-      requests: asker.requests,
-      values,
-      missing,
-      error: pass.error,
-    };
-    return { poll, answered: asker.wasAnswered, cut: asker.cut, roundTripMs: asker.roundTripMs, failure };
+      readAt: clock.now(),
+      startedAt: clock.monotonic(),
+      polled,
+      resultOf: this.#resultOf,
+    });
+    pass.leave(unread, 'refused before');
+    pass.begin();
+  }
+
+  /** The same for who polls seldom. Rejects for a mistake in the program only. */
+  poll(request: PollRequest): Promise<PollResult> {
+    return new Promise((polled, brokeDown) => this.begin(request, { polled, brokeDown }));
+  }
+
+  readonly #resultOf = (pass: Pass): PollResult | Promise<PollResult> => {
+    const { clock, learned } = this.#init;
+    const refusal = pass.stop === null ? learned.due(this.meter) : null;
+    if (pass.refused.length > 0 && clock.monotonic() >= this.#exploreAt) {
+      return this.#explore(pass).then(() => this.#finish(pass));
+    }
+    if (refusal !== null) return this.#retry(refusal, pass.init.asker).then(() => this.#finish(pass));
+    return this.#finish(pass);
+  };
+
+  #finish(pass: Pass): PollResult {
+    this.#decoder.finish(pass);
+    const { values, missing, failure, error } = pass;
+    const { meter, asker, slot, readAt, startedAt } = pass.init;
+    const { requests, wasAnswered, cut, roundTripMs } = asker;
+    const durationMs = this.#init.clock.monotonic() - startedAt;
+    const poll: Poll = { meter, slot, readAt, durationMs, requests, values, missing, error };
+    return { poll, answered: wasAnswered, cut, roundTripMs, failure };
   }
 
   async #explore(pass: Pass): Promise<void> {
@@ -157,7 +179,7 @@ export class MeterPoller {
     return { maxRegisters, maxGap };
   }
 
-  #asker({ deadline, signal, timeoutMs }: PollRequest, retries: number): Asker {
+  #asker({ deadline, signal, timeoutMs, retries = this.meter.retries }: PollRequest): Asker {
     const { link, clock } = this.#init;
     const patienceMs = Math.min(timeoutMs ?? Number.POSITIVE_INFINITY, this.meter.timeoutMs);
     return new Asker({ meter: this.meter, link, clock, deadline, signal, retries, timeoutMs: patienceMs });

@@ -4,6 +4,16 @@ import { createRequire } from 'node:module';
 import process from 'node:process';
 import type JsModbus from 'jsmodbus';
 
+interface ModbusRequest {
+  createPayload(): Buffer;
+}
+
+/** What of its queue is private. */
+interface Queue {
+  readonly _requests: Pending[];
+  _flush(): void;
+}
+
 const require = createRequire(import.meta.url);
 
 /** Its tracer is called some fifteen times per request, which costs a fifth of it though nobody listens. */
@@ -53,7 +63,41 @@ for (const [Body, functionCode] of [
   });
 }
 
-// The link has the deadline: a timer for every request is set for nothing.
-Object.assign(jsmodbus.UserRequest.prototype, { start: () => {} });
+/** What its queue keeps of a request. Its own notes three moments of it and sets a timer; the link has the deadline. */
+class Pending {
+  readonly request: ModbusRequest;
+  readonly promise: Promise<{ readonly response: unknown }>;
+  #resolve: (result: { readonly response: unknown }) => void = () => {};
+  reject: (error: unknown) => void = () => {};
+
+  constructor(request: ModbusRequest) {
+    this.request = request;
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.reject = reject;
+    });
+  }
+
+  createPayload(): Buffer {
+    return this.request.createPayload();
+  }
+
+  resolve(response: unknown): void {
+    this.#resolve({ response });
+  }
+
+  start(): void {}
+
+  done(): void {}
+}
+
+Object.assign(jsmodbus.MBClientRequestHandler.prototype, {
+  registerRequest(this: Queue, request: ModbusRequest) {
+    const pending = new Pending(request);
+    this._requests.push(pending);
+    this._flush();
+    return pending.promise;
+  },
+});
 
 export { jsmodbus };

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Cycles } from '../../src/collect/cycle.js';
-import { type PollRequest, unreadPoll } from '../../src/collect/poll.js';
+import { type PollRequest, type PollResult, unreadPoll } from '../../src/collect/poll.js';
 import { scheduleKeyOf } from '../../src/collect/schedule.js';
 import { Latest } from '../../src/latest.js';
 import type { Meter } from '../../src/meter.js';
@@ -43,7 +43,13 @@ class Site {
         random,
         latest: new Latest(meters),
         recorder: { record: (batch) => this.#record(batch), begin: (beginnings) => this.#begin(beginnings) },
-        pollerOf: (subject) => ({ poll: (request) => this.#poll(subject, request) }),
+        pollerOf: (subject) => ({
+          begin: (request, polled) =>
+            void this.#poll(subject, request).then(
+              (result) => polled.polled(result),
+              (error) => polled.brokeDown(error),
+            ),
+        }),
         nextSlotOf: ({ schedule: { intervalMs } }) =>
           intervalMs === null ? null : (Math.floor(clock.now() / intervalMs) + 1) * intervalMs,
       },
@@ -76,12 +82,13 @@ class Site {
     const start = clock.monotonic();
     const readAt = clock.now();
     this.asked.push({ meter: subject.name, at: readAt });
-    const done = (reason: MissingReason | null, count: number): { poll: Poll; roundTripMs: number | null } => {
+    const done = (reason: MissingReason | null, count: number): PollResult => {
       const all = unreadPoll(subject, { slot, readAt, reason: reason ?? 'timeout', error: reason });
       const missing = new Map([...all.missing].slice(subject.metrics.length - count));
       const values = all.values.map((_, index) => (missing.has(index) ? Number.NaN : slot));
       const poll = { ...all, missing, values, requests: 1, durationMs: clock.monotonic() - start };
-      return { poll, roundTripMs: count < subject.metrics.length ? this.latencyMs : null };
+      const answered = count < subject.metrics.length;
+      return { poll, answered, cut: false, roundTripMs: answered ? this.latencyMs : null, failure: null };
     };
     const all = subject.metrics.length;
     const behaviour = this.behaviour.get(subject.name) ?? 'answers';

@@ -107,7 +107,7 @@ class Explorer {
   /** Both halves are accepted, the whole is not: what lies between them is to blame, or the length. */
   async #explain(whole: Span, left: Span, right: Span): Promise<void> {
     const between: Span = { ...left, start: endOf(left), count: right.start - endOf(left) };
-    if (between.count >= 0) {
+    if (between.count >= 0 && !this.#isReadAcross(between)) {
       const across = this.#nearest(between, whole);
       const answer = across.count === whole.count ? 'refused' : await this.#ask(across);
       if (answer === 'stop') return;
@@ -124,7 +124,7 @@ class Explorer {
     for (const { function: table, address, size } of this.#given.metrics) {
       const field: Span = { function: table, start: address, count: size };
       if (table !== culprit.function || !touches(field, culprit) || this.#isBlamed(field)) continue;
-      if ((await this.#ask(field)) === 'refused' && !this.#isBlamed(field)) this.#culprits.push(field);
+      if ((await this.#ask(field)) === 'refused' && !this.#isBlamed(field)) await this.#blame(field);
     }
   }
 
@@ -197,6 +197,12 @@ class Explorer {
 
   #isAccepted(span: Span): boolean {
     return this.#accepted.some((known) => contains(known, span));
+  }
+
+  /** Something was read from before the span to behind it: it is not to blame. */
+  #isReadAcross(between: Span): boolean {
+    const across: Span = { ...between, start: between.start - 1, count: between.count + 2 };
+    return this.#isAccepted(across);
   }
 
   #longestAccepted(): number {

@@ -95,6 +95,22 @@ test('a metric that shares registers with a refused one is kept', async () => {
   assert.deepEqual(learned.refused[0], { function: 'holding', start: 2, count: 1 });
 });
 
+test('metrics that overlap: a boundary that an accepted request read across is not blamed for a length', async () => {
+  const metrics = [at(0, 4), at(1, 1), at(2, 4)];
+  const truth: Truth = { most: 4, holes: [], boundaries: [] };
+  const first = await poll(metrics, truth);
+  assert.deepEqual(first.learned, { maxRegisters: 4, refused: [] });
+  const second = await poll(metrics, truth, { learned: first.learned });
+  assert.equal(second.read.size, 3);
+});
+
+test('a metric that shares registers with one that shares some with a refused one is kept', async () => {
+  const metrics = [at(0, 2), at(1, 4), at(135, 2), at(136, 4), at(137, 1)];
+  const truth: Truth = { most: 4, holes: [136], boundaries: [] };
+  const first = await poll(metrics, truth, { given: { maxRegisters: 60, maxGap: 0 } });
+  assert.deepEqual([...first.read].sort(), [0, 1, 4]);
+});
+
 test('a meter that refuses everything teaches nothing and is not asked for every metric', async () => {
   const { learned, settled, requests } = await poll(row(62), { most: 0, holes: [], boundaries: [] });
   assert.deepEqual(learned, nothing);

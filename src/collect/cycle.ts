@@ -59,7 +59,10 @@ export class Cycles {
   readonly #runs = new Map<string, Run>();
   readonly #gathers = new Set<Promise<void>>();
   readonly #held = new Map<string, Gather>();
+  /** Nothing begins any more. */
   readonly #stopped = new AbortController();
+  /** What is under way is cut. */
+  readonly #cut = new AbortController();
 
   constructor(options: CycleOptions, meters: readonly Meter[]) {
     this.#options = options;
@@ -141,15 +144,17 @@ export class Cycles {
 
   /** See Service.collect. Rejects with an EmdcError for a meter name that is not configured. */
   collect(request: CollectRequest): Promise<readonly CollectRow[]> {
-    const names = request.meters === null ? [...this.#turns.keys()] : [...new Set(request.meters)];
-    const key = JSON.stringify([request.iterations, request.waitMs, [...names].sort()]);
+    const asked = request.meters === null ? null : [...new Set(request.meters)];
+    const key = JSON.stringify([request.iterations, request.waitMs, asked && [...asked].sort()]);
     const running = this.#runs.get(key);
     if (running) {
       running.signals.push(request.signal);
       return running.rows;
     }
     const signals = [request.signal];
-    const rows = this.#collect(names, request, signals).finally(() => this.#runs.delete(key));
+    const rows = this.#collect(asked ?? [...this.#turns.keys()], request, signals).finally(() =>
+      this.#runs.delete(key),
+    );
     this.#runs.set(key, { rows, signals });
     return rows;
   }
@@ -167,7 +172,8 @@ export class Cycles {
     const ended = new AbortController();
     void Promise.all([...this.#gathers]).then(() => ended.abort());
     await clock.sleep(graceMs, ended.signal);
-    await Promise.all([...this.#lanes.values()].map((lane) => lane.stop()));
+    this.#cut.abort(new Error('the collector is stopping'));
+    await Promise.all([...this.#lanes.values()].map((lane) => lane.stopped()));
     // What is still not durable then is the recorder's to save when it closes.
     await clock.sleep(HAND_OVER_MS, ended.signal);
   }
@@ -252,6 +258,7 @@ export class Cycles {
         return clock.monotonic() + Math.min(...slots) - clock.now() - MARGIN_MS;
       },
       onPoll: (poll) => latest.update(poll),
+      stop: this.#cut.signal,
     });
     this.#lanes.set(linkKey, lane);
     return lane;

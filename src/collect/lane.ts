@@ -19,6 +19,8 @@ export interface LaneOptions {
   /** When the next slot of any meter on this link comes, on the monotonic clock. */
   readonly nextSlotAt: () => number;
   readonly onPoll: (poll: Poll) => void;
+  /** Aborts when the collector stops: one for all, since a thousand would be as many kinds of object to V8. */
+  readonly stop: AbortSignal;
 }
 
 /** Most of the link's time that goes to meters that were silent before, while others there do answer. */
@@ -31,7 +33,6 @@ export class Lane implements Polled {
   readonly turns: Turns[] = [];
   readonly #options: LaneOptions;
   readonly #jobs: Job[] = [];
-  readonly #stop = new AbortController();
   #link: LinkHealth = linkUp;
   #lastConnect = Number.NEGATIVE_INFINITY;
   /** Time that may go to troubled meters, ms; negative: spent in advance. */
@@ -68,9 +69,8 @@ export class Lane implements Polled {
     if (job !== this.#current && this.#jobs.includes(job)) this.#end(job, 'deadline');
   }
 
-  /** Cuts everything waiting and under way with the reason `shutdown`. */
-  async stop(): Promise<void> {
-    this.#stop.abort(new Error('the collector is stopping'));
+  /** Resolves when `stop` has cut everything waiting and under way, with the reason `shutdown`. */
+  async stopped(): Promise<void> {
     this.#wake?.abort();
     if (!this.#busy) return;
     await new Promise<void>((resolve) => {
@@ -105,7 +105,7 @@ export class Lane implements Polled {
   }
 
   #dismissal(job: Job, now: number): MissingReason | null {
-    if (this.#stop.signal.aborted) return 'shutdown';
+    if (this.#options.stop.aborted) return 'shutdown';
     if (now + this.#leastTry(job.turns) > job.deadline) return 'deadline';
     if (job.byHand || job.poll !== null) return null;
     if (now < this.#link.notBefore && this.#lastConnect < job.arrived) return 'offline';
@@ -137,7 +137,7 @@ export class Lane implements Polled {
   }
 
   #try(job: Job): void {
-    const { clock, nextSlotAt } = this.#options;
+    const { clock, nextSlotAt, stop } = this.#options;
     const { turns, slot } = job;
     const start = clock.monotonic();
     const late = lateness(job);
@@ -153,7 +153,7 @@ export class Lane implements Polled {
     this.#triedAt = start;
     this.#rationed = rationed;
     const timeoutMs = this.#patience(job, start);
-    turns.poller.begin({ slot, deadline, retries: 0, timeoutMs, signal: this.#stop.signal }, this);
+    turns.poller.begin({ slot, deadline, retries: 0, timeoutMs, signal: stop }, this);
   }
 
   /** Of a poller. */

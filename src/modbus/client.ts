@@ -2,7 +2,6 @@
 // gets to see nothing but the single, complete, already judged answer to its only request, because its parser keeps
 // garbage for ever, its queue loses innocent requests, and an odd byte in its listener ends the process.
 
-import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import type { RegisterFunction } from '../meter.js';
 import { jsmodbus } from './jsmodbus.js';
@@ -10,13 +9,25 @@ import type { ReadRequest } from './reader.js';
 
 type Client = InstanceType<typeof jsmodbus.client.TCP>;
 
-/** What a client needs of a socket: events, and a write. */
-class Wire extends EventEmitter {
+/** What a client needs of a socket: it listens to three events, and writes. */
+class Wire {
   readonly #send: (frame: Buffer) => void;
+  readonly #listeners: Partial<Record<string, (data?: Buffer) => void>> = {};
 
   constructor(send: (frame: Buffer) => void) {
-    super();
     this.#send = send;
+  }
+
+  on(event: string, listener: (data?: Buffer) => void): void {
+    this.#listeners[event] = listener;
+  }
+
+  connected(): void {
+    this.#listeners['connect']?.();
+  }
+
+  received(frame: Buffer): void {
+    this.#listeners['data']?.(frame);
   }
 
   write(frame: Buffer): boolean {
@@ -63,7 +74,7 @@ export class UnitClient {
     this.#client = new jsmodbus.client.TCP(this.#wire as unknown as Socket, unitId);
     this.#answered = ({ response }) => receiver.answered(response);
     this.#refused = (error) => receiver.refused(exceptionIn(error) ?? error);
-    this.#wire.emit('connect');
+    this.#wire.connected();
   }
 
   /** The receiver is sent the frame at once, and later the answer or why there is none. */
@@ -73,7 +84,7 @@ export class UnitClient {
 
   /** Hands over the one answer that was asked for. */
   deliver(frame: Buffer): void {
-    this.#wire.emit('data', frame);
+    this.#wire.received(frame);
   }
 }
 

@@ -40,16 +40,19 @@ Object.defineProperty(jsmodbus.responses.ExceptionResponseBody.prototype, 'messa
   },
 });
 
-// It parses until nothing is left, and learns that from a RangeError that it catches: the largest cost of an answer.
+// It adds what comes to what was left, parses until nothing is, and learns that from a RangeError that it catches: the
+// largest cost of an answer. It is handed one whole frame, whose bytes the next one will overwrite.
 const { ModbusTCPResponse } = jsmodbus;
-const parse = ModbusTCPResponse.fromBuffer;
-Object.assign(ModbusTCPResponse, {
-  fromBuffer: (buffer: Buffer) => (buffer.length === 0 ? null : parse(buffer)),
+const { default: ResponseHandler } = require('jsmodbus/dist/tcp-client-response-handler.js');
+Object.assign(ResponseHandler.prototype, {
+  handleData(this: { readonly _messages: unknown[] }, frame: Buffer) {
+    const response = ModbusTCPResponse.fromBuffer(Buffer.from(frame));
+    if (response !== null) this._messages.push(response);
+  },
 });
 
 // It makes numbers of the registers, and of those two more arrays; their bytes are all that is wanted.
 const { ReadHoldingRegistersResponseBody, ReadInputRegistersResponseBody } = jsmodbus.responses;
-const NO_VALUES: number[] = [];
 for (const [Body, functionCode] of [
   [ReadHoldingRegistersResponseBody, 3],
   [ReadInputRegistersResponseBody, 4],
@@ -58,7 +61,7 @@ for (const [Body, functionCode] of [
     fromBuffer: (buffer: Buffer) => {
       const byteCount = buffer.readUInt8(1);
       if (buffer[0] !== functionCode || buffer.length < 2 + byteCount) return null;
-      return new Body(byteCount, NO_VALUES, buffer.subarray(2, 2 + byteCount));
+      return { fc: functionCode, isException: false, valuesAsBuffer: buffer.subarray(2, 2 + byteCount) };
     },
   });
 }

@@ -153,16 +153,16 @@ function decodeStep(step: Step, data: Buffer, start: number, into: Columns): voi
 }
 
 /** Ratio and offset come after the exponent; without one, at once. */
-function store(step: Step, scaled: number, complete: boolean, { values, missing }: Columns): void {
+function store(step: Step, scaled: number, complete: boolean, into: Columns): void {
   let value = scaled;
   if (complete) {
     if (step.ratio !== 1) value *= step.ratio;
     if (step.offset !== 0) value += step.offset;
   }
-  if (Number.isFinite(value)) values[step.index] = value;
+  if (Number.isFinite(value)) into.values[step.index] = value;
   else {
-    values[step.index] = Number.NaN;
-    missing.set(step.index, 'invalid value');
+    into.values[step.index] = Number.NaN;
+    into.missing.set(step.index, 'invalid value');
   }
 }
 

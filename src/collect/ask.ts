@@ -121,7 +121,8 @@ export class Asker implements Asking {
   failed(error: unknown): void {
     const { clock, deadline, meter, timeoutMs } = this.#init;
     const failure = asFailure(error);
-    if (failure.kind === 'aborted') return void this.#goOn(this.#cutBy(this.#stopReason() ?? 'shutdown'));
+    if (failure.kind === 'aborted')
+      return void this.#goOn(this.#cutBy(this.#stopReason(clock.monotonic()) ?? 'shutdown'));
     if (failure.kind === 'exception' && !isGatewayCode(failure.exceptionCode)) this.#heard();
     if (failure.kind === 'timeout' && this.#remainingMs < timeoutMs) return void this.#goOn(this.#cutBy('deadline'));
     const hasTime = clock.monotonic() + meter.retryWaitMs < deadline;
@@ -188,10 +189,11 @@ export class Asker implements Asking {
 
   #send(): Asked | null {
     const { clock, deadline, link, timeoutMs } = this.#init;
-    const stopped = this.#stopReason();
+    const now = clock.monotonic();
+    const stopped = this.#stopReason(now);
     if (stopped !== null) return this.#cutBy(stopped);
-    this.#sentAt = clock.monotonic();
-    this.#remainingMs = deadline - this.#sentAt;
+    this.#sentAt = now;
+    this.#remainingMs = deadline - now;
     this.requests++;
     this.#options.timeoutMs = Math.min(timeoutMs, this.#remainingMs);
     link.ask(this.#request as ReadRequest, this.#options, this);
@@ -204,8 +206,8 @@ export class Asker implements Asking {
   }
 
   /** The signal may also be the deadline's: what the clock says decides. */
-  #stopReason(): 'deadline' | 'shutdown' | null {
-    if (this.#init.clock.monotonic() >= this.#init.deadline) return 'deadline';
+  #stopReason(now: number): 'deadline' | 'shutdown' | null {
+    if (now >= this.#init.deadline) return 'deadline';
     return this.#init.signal.aborted ? 'shutdown' : null;
   }
 

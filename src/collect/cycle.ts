@@ -152,9 +152,7 @@ export class Cycles {
       return running.rows;
     }
     const signals = [request.signal];
-    const rows = this.#collect(asked ?? [...this.#turns.keys()], request, signals).finally(() =>
-      this.#runs.delete(key),
-    );
+    const rows = this.#collect(asked, request, signals).finally(() => this.#runs.delete(key));
     this.#runs.set(key, { rows, signals });
     return rows;
   }
@@ -182,7 +180,7 @@ export class Cycles {
     return this.turns.filter(({ scheduleKey }) => scheduleKey === key);
   }
 
-  async #collect(names: readonly string[], request: CollectRequest, signals: readonly AbortSignal[]) {
+  async #collect(names: readonly string[] | null, request: CollectRequest, signals: readonly AbortSignal[]) {
     const { clock } = this.#options;
     const rows: CollectRow[] = [];
     for (let iteration = 1; iteration <= request.iterations; iteration++) {
@@ -195,11 +193,9 @@ export class Cycles {
     return rows;
   }
 
-  async #readAll(names: readonly string[]): Promise<Settled[]> {
-    const all = names.map((name) => this.#turns.get(name) ?? name);
-    const turns = all.filter((known) => known instanceof Turns);
-    const unknown = all.find((known) => typeof known === 'string');
-    if (unknown !== undefined) throw unknownMeter(unknown);
+  /** null: all. */
+  async #readAll(names: readonly string[] | null): Promise<Settled[]> {
+    const turns = names === null ? this.turns : names.map((name) => this.#turns.get(name) ?? unknownMeter(name));
     const { clock } = this.#options;
     const arrived = clock.monotonic();
     const gather = this.#gather(LONGEST_LINGER_MS);
@@ -292,5 +288,10 @@ const aborted = (signal: AbortSignal): Promise<void> =>
     else signal.addEventListener('abort', () => resolve(), { once: true });
   });
 
-const unknownMeter = (name: string): EmdcError =>
-  new EmdcError({ code: 'unknown-meter', message: `no meter is called ${name}`, hint: 'GET /ping lists the meters' });
+function unknownMeter(name: string): never {
+  throw new EmdcError({
+    code: 'unknown-meter',
+    message: `no meter is called ${name}`,
+    hint: 'GET /ping lists the meters',
+  });
+}

@@ -85,7 +85,7 @@ export class Lane implements Polled {
       const now = this.#options.clock.monotonic();
       this.#dismiss(now);
       const job = this.#pick(now);
-      if (job) this.#try(job);
+      if (job) this.#try(job, now);
       else if (this.#jobs.length > 0) void this.#wait(now);
     }
     this.#choosing = false;
@@ -136,23 +136,26 @@ export class Lane implements Polled {
     this.#work();
   }
 
-  #try(job: Job): void {
-    const { clock, nextSlotAt, stop } = this.#options;
+  #try(job: Job, now: number): void {
+    const { nextSlotAt, stop } = this.#options;
     const { turns, slot } = job;
-    const start = clock.monotonic();
+    let { deadline } = job;
+    let rationed = false;
     const late = lateness(job);
-    // What comes last may not run into the next slot of a neighbour.
-    const deadline = late > 2 && !job.byHand ? Math.min(job.deadline, nextSlotAt()) : job.deadline;
-    const rationed = late > 3 && !job.byHand && this.turns.some(({ health }) => !troubled(health));
-    if (start + this.#leastTry(turns) > deadline || (rationed && !this.#allowed(start)))
-      return void this.#end(job, 'offline');
+    if (late > 2 && !job.byHand) {
+      // What comes last may not run into the next slot of a neighbour.
+      deadline = Math.min(deadline, nextSlotAt());
+      rationed = late > 3 && this.turns.some(({ health }) => !troubled(health));
+      if (now + this.#leastTry(turns) > deadline || (rationed && !this.#allowed(now)))
+        return void this.#end(job, 'offline');
+    }
 
-    turns.lastAsked = start;
+    turns.lastAsked = now;
     turns.probing = turns.health.state === 'offline';
     this.#current = job;
-    this.#triedAt = start;
+    this.#triedAt = now;
     this.#rationed = rationed;
-    const timeoutMs = this.#patience(job, start);
+    const timeoutMs = this.#patience(job, now);
     turns.poller.begin({ slot, deadline, retries: 0, timeoutMs, signal: stop }, this);
   }
 
@@ -202,9 +205,9 @@ export class Lane implements Polled {
    */
   #patience(job: Job, now: number): number {
     const { timeoutMs } = job.turns.meter;
-    const isUnknown = ({ turns, poll }: Job) => turns.health.state === 'starting' && poll === null;
+    if (!isUnknown(job)) return timeoutMs;
     const silent = this.#jobs.some(({ poll }) => poll !== null) || this.turns.some(({ health }) => troubled(health));
-    if (!isUnknown(job) || !silent) return timeoutMs;
+    if (!silent) return timeoutMs;
     const shareMs = (job.deadline - now) / this.#jobs.filter(isUnknown).length;
     return shareMs < LEAST_TRY_MS ? timeoutMs : Math.min(Math.floor(shareMs), timeoutMs);
   }
@@ -282,6 +285,8 @@ function precedes(a: Job, b: Job): boolean {
   const sooner = lateness(a) > 3 ? 0 : a.deadline - b.deadline;
   return sooner !== 0 ? sooner < 0 : a.turns.lastAsked < b.turns.lastAsked;
 }
+
+const isUnknown = ({ turns, poll }: Job): boolean => turns.health.state === 'starting' && poll === null;
 
 /** Something got no answer that a second try could get. */
 function hasSilence(poll: Poll): boolean {

@@ -29,7 +29,6 @@ export interface PassInit {
 
 export class Pass implements Columns, Taker<Block> {
   readonly init: PassInit;
-  readonly missing = new Map<number, MissingReason>();
   /** Blocks of the plan that the unit refused, and those it answered. */
   readonly refused: Block[] = [];
   readonly accepted: Block[] = [];
@@ -38,15 +37,22 @@ export class Pass implements Columns, Taker<Block> {
   /** Why no further request is sent; null: go on. */
   stop: MissingReason | null = null;
   #values: Float64Array | null = null;
+  #missing: Map<number, MissingReason> | null = null;
 
   constructor(init: PassInit) {
     this.init = init;
   }
 
-  /** Made when the first answer is there: until then, a thousand other polls may wait to begin. */
+  // Both are made when the first answer is there: until then, a thousand other polls may wait to begin.
+
   get values(): Float64Array {
     this.#values ??= new Float64Array(this.init.meter.metrics.length).fill(Number.NaN);
     return this.#values;
+  }
+
+  get missing(): Map<number, MissingReason> {
+    this.#missing ??= new Map();
+    return this.#missing;
   }
 
   get error(): string | null {

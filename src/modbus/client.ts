@@ -64,12 +64,14 @@ export interface Receiver {
 }
 
 export class UnitClient {
+  readonly unitId: number;
   readonly #wire: Wire;
   readonly #client: Client;
   readonly #answered: (result: { readonly response: Answer }) => void;
   readonly #refused: (error: unknown) => void;
 
   constructor(unitId: number, receiver: Receiver) {
+    this.unitId = unitId;
     this.#wire = new Wire((frame) => receiver.send(frame));
     this.#client = new jsmodbus.client.TCP(this.#wire as unknown as Socket, unitId);
     this.#answered = ({ response }) => receiver.answered(response);

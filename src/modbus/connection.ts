@@ -43,6 +43,8 @@ export class Connection implements Receiver {
   readonly #endpoint: Endpoint;
   readonly #socket: Socket;
   readonly #clients = new Map<number, UnitClient>();
+  /** Of the newest request: behind most links is one unit. */
+  #client: UnitClient | null = null;
   readonly #received = Buffer.allocUnsafe(MAX_FRAME_BYTES + 1);
   #receivedBytes = 0;
   /** Something has come that was not looked at. */
@@ -172,11 +174,10 @@ export class Connection implements Receiver {
   }
 
   #clientOf(unitId: number): UnitClient {
-    let client = this.#clients.get(unitId);
-    if (!client) {
-      client = new UnitClient(unitId, this);
-      this.#clients.set(unitId, client);
-    }
+    if (this.#client?.unitId === unitId) return this.#client;
+    const client = this.#clients.get(unitId) ?? new UnitClient(unitId, this);
+    this.#clients.set(unitId, client);
+    this.#client = client;
     return client;
   }
 

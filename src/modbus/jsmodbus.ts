@@ -5,7 +5,9 @@ import process from 'node:process';
 import type JsModbus from 'jsmodbus';
 
 interface ModbusRequest {
-  createPayload(): Buffer;
+  readonly id: number;
+  readonly unitId: number;
+  readonly body: { readonly fc: number; readonly start: number; readonly count: number };
 }
 
 /** What of its queue is private. */
@@ -81,8 +83,18 @@ class Pending {
     });
   }
 
+  /** Its own makes two buffers, and one of them. */
   createPayload(): Buffer {
-    return this.request.createPayload();
+    const { id, unitId, body } = this.request;
+    const frame = Buffer.allocUnsafe(12);
+    frame.writeUInt16BE(id, 0);
+    frame.writeUInt16BE(0, 2);
+    frame.writeUInt16BE(6, 4);
+    frame[6] = unitId;
+    frame[7] = body.fc;
+    frame.writeUInt16BE(body.start, 8);
+    frame.writeUInt16BE(body.count, 10);
+    return frame;
   }
 
   resolve(response: unknown): void {

@@ -55,6 +55,7 @@ export class Cycles {
   readonly figures: CycleFigures = { cycles: 0, lastSlot: null, lastDurationMs: null, endedAt: new Map() };
   readonly #options: CycleOptions;
   readonly #turns = new Map<string, Turns>();
+  #sortedNames: readonly string[] = [];
   readonly #lanes = new Map<string, Lane>();
   readonly #runs = new Map<string, Run>();
   readonly #gathers = new Set<Promise<void>>();
@@ -85,6 +86,7 @@ export class Cycles {
       this.#turns.set(meter.name, turns);
       this.#laneOf(turns).turns.push(turns);
     }
+    this.#sortedNames = [...this.#turns.keys()].sort();
     for (const [key, lane] of this.#lanes) if (lane.turns.length === 0) this.#lanes.delete(key);
   }
 
@@ -145,7 +147,7 @@ export class Cycles {
   /** See Service.collect. Rejects with an EmdcError for a meter name that is not configured. */
   collect(request: CollectRequest): Promise<readonly CollectRow[]> {
     const asked = request.meters === null ? null : [...new Set(request.meters)];
-    const key = JSON.stringify([request.iterations, request.waitMs, asked && [...asked].sort()]);
+    const key = JSON.stringify([request.iterations, request.waitMs, asked?.toSorted() ?? this.#sortedNames]);
     const running = this.#runs.get(key);
     if (running) {
       running.signals.push(request.signal);

@@ -11,13 +11,20 @@ export interface Child<Ask, Answer> {
   stop(): Promise<void>;
 }
 
-/** Starts `file` (beside this one, without ending) and waits until it answers its first question, `setup`. */
+/**
+ * Starts `file` (beside this one, without ending), on these processors only where any are given, and waits until it answers
+ * its first question, `setup`.
+ */
 export async function startChild<Ask, Answer>(
   file: string,
   setup: Ask,
+  processors?: string,
 ): Promise<Child<Ask, Answer> & { readonly first: Answer }> {
   const path = fileURLToPath(new URL(`./${file}.js`, import.meta.url));
+  const pinned =
+    processors === undefined ? {} : { execPath: 'taskset', execArgv: ['-c', processors, process.execPath] };
   const child = fork(path, [], {
+    ...pinned,
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     serialization: 'advanced',
     // As the service and the container set it.

@@ -6,6 +6,7 @@ import type { CollectorAnswer, CollectorQuestion } from './collector-process.js'
 import { type Figure, median } from './figure.js';
 import type { Context } from './main.js';
 import type { MetersSetup } from './meters-process.js';
+import { shareOut } from './processors.js';
 import { BLOCKS, type Endpoint } from './site.js';
 
 const SEPARATE = [1, 10, 100, 1000];
@@ -18,9 +19,8 @@ const GATEWAYS = [
 const CYCLES = 9;
 const CYCLES_MS = 1500;
 /**
- * Where asking keeps the processor busy for a good part of the time that the meters take, what V8 made of a process shows:
- * the same code takes 0.96 to 1.13 of the limit, the same all through its life. So several are asked, and the middle one
- * counts.
+ * Where asking keeps the processor busy for a good part of the time that the meters take, what V8 made of a process shows,
+ * all through its life. So several are asked, and the middle one counts.
  */
 const PROCESSES = 3;
 const BUSY_METERS_PER_MS = 20;
@@ -63,18 +63,25 @@ async function measure(
 }
 
 async function measureOnce({ folder }: Context, setup: MetersSetup): Promise<{ own: number; limit: number }> {
-  const meters = await startChild<MetersSetup, Endpoint[]>('meters-process', setup);
+  const processors = shareOut();
+  const meters = await startChild<MetersSetup, Endpoint[]>('meters-process', setup, processors?.meters);
   const endpoints = meters.first;
-  const bare = await startChild<BareQuestion, BareAnswer>('bare-process', { do: 'setup', endpoints, database: null });
+  const bareSetup: BareQuestion = { do: 'setup', endpoints, database: null };
+  const bare = await startChild<BareQuestion, BareAnswer>('bare-process', bareSetup, processors?.measured);
   const directory = folder();
-  const collector = await startChild<CollectorQuestion, CollectorAnswer>('collector-process', {
+  const collectorSetup: CollectorQuestion = {
     do: 'setup',
     endpoints,
     databaseUrl: `file:${directory}/emdc.db`,
     directory,
     // Its own slots stay out of the way: the cycles are asked for.
     intervalMs: 86_400_000,
-  });
+  };
+  const collector = await startChild<CollectorQuestion, CollectorAnswer>(
+    'collector-process',
+    collectorSetup,
+    processors?.measured,
+  );
   try {
     const limits: number[] = [];
     const own: number[] = [];

@@ -11,6 +11,7 @@ import { afterConnect, afterPoll, isSilence, type LinkHealth, linkUp, outcomeOf,
 import { type Job, logHealth, type Turns } from './job.js';
 import { mergePolls } from './merge.js';
 import { type Polled, type PollResult, unreadPoll } from './poll.js';
+import { lateness, precedes } from './precedence.js';
 
 export interface LaneOptions {
   readonly clock: Clock;
@@ -27,7 +28,6 @@ export interface LaneOptions {
 const TROUBLE_SHARE = 0.1;
 /** Less time than this is not worth a try, unless the meter is known to be quicker. */
 const LEAST_TRY_MS = 100;
-const PATIENCE_POLLS = 3;
 
 export class Lane implements Polled {
   readonly turns: Turns[] = [];
@@ -262,28 +262,6 @@ export class Lane implements Polled {
       turns.recorded();
     } else turns.inOrder(slot, clock.monotonic(), () => job.gather.polled(job, poll));
   }
-}
-
-/** Order of turns: sure answers first, then the unknown, then what may cost time for nothing. */
-function lateness({ turns, poll }: Job): number {
-  switch (turns.health.state) {
-    case 'online':
-      return poll !== null ? 3 : turns.slow ? 2 : 0;
-    case 'starting':
-      // Never reached for lack of time: it has waited long enough behind the others.
-      return poll !== null ? 3 : turns.counters.polls > PATIENCE_POLLS ? 0 : 1;
-    case 'failing':
-      return 4;
-    case 'offline':
-      return 5;
-  }
-}
-
-function precedes(a: Job, b: Job): boolean {
-  const difference = lateness(a) - lateness(b);
-  if (difference !== 0) return difference < 0;
-  const sooner = lateness(a) > 3 ? 0 : a.deadline - b.deadline;
-  return sooner !== 0 ? sooner < 0 : a.turns.lastAsked < b.turns.lastAsked;
 }
 
 const isUnknown = ({ turns, poll }: Job): boolean => turns.health.state === 'starting' && poll === null;

@@ -9,6 +9,9 @@ export type Db = Pick<
   '$executeRawUnsafe' | '$queryRawUnsafe' | '$transaction' | '$disconnect' | 'meter' | 'topic'
 >;
 
+/** The other formats look for the line of source that every query came from, and put it into the message. */
+export const ERROR_FORMAT = 'minimal';
+
 /** SQL and its parameters; see large.ts for large ones. */
 export type Statement = readonly [sql: string, ...parameters: unknown[]];
 

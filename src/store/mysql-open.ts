@@ -5,7 +5,7 @@ import process from 'node:process';
 import * as mariadb from 'mariadb';
 import type { Log } from '../log.js';
 import { PrismaBackend } from './backend.js';
-import type { Db } from './db.js';
+import { type Db, ERROR_FORMAT } from './db.js';
 import { toOpenFailure } from './failure.js';
 import { PrismaClient } from './generated/mysql/client.js';
 import { withLarge } from './large.js';
@@ -62,7 +62,7 @@ export async function openMysql(options: {
       prepareCacheLength: hasBulk ? MAX_PREPARED : 0,
     }),
   );
-  const db = new PrismaClient({ adapter }) as unknown as Db;
+  const db = new PrismaClient({ adapter, errorFormat: ERROR_FORMAT }) as unknown as Db;
   return new PrismaBackend({
     db,
     sql: hasBulk ? mariadbSql : mysqlSql,

@@ -5,7 +5,7 @@ import pg from 'pg';
 import { messageOf } from '../errors.js';
 import type { Log } from '../log.js';
 import { PrismaBackend } from './backend.js';
-import type { Db } from './db.js';
+import { type Db, ERROR_FORMAT } from './db.js';
 import { toOpenFailure } from './failure.js';
 import { PrismaClient } from './generated/postgresql/client.js';
 import { withLarge } from './large.js';
@@ -37,7 +37,7 @@ export async function openPostgresql(options: {
   // A connection that breaks while idle: without a listener the process would end.
   pool.on('error', (error) => options.log.debug('database connection lost', { error: messageOf(error) }));
   const adapter = withLarge(new PrismaPg(pool, { disposeExternalPool: true, ...(schema === null ? {} : { schema }) }));
-  const db = new PrismaClient({ adapter }) as unknown as Db;
+  const db = new PrismaClient({ adapter, errorFormat: ERROR_FORMAT }) as unknown as Db;
   return new PrismaBackend({
     db,
     sql: postgresqlSql(),

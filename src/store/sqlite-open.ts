@@ -6,7 +6,7 @@ import { dirname } from 'node:path';
 import { EmdcError } from '../errors.js';
 import type { Log } from '../log.js';
 import { PrismaBackend } from './backend.js';
-import type { Db } from './db.js';
+import { type Db, ERROR_FORMAT } from './db.js';
 import { toOpenFailure } from './failure.js';
 import { PrismaClient } from './generated/sqlite/client.js';
 import { type MigrationSession, migrate } from './migrate.js';
@@ -58,7 +58,10 @@ export async function openSqlite(options: SqliteOptions & { readonly log: Log })
   try {
     await migrate(migrationSession(connection), { log: options.log });
     const log = openSync(`${options.path}-wal`, 'r');
-    const db: Db = new PrismaClient({ adapter: sqliteAdapter(connection, () => fdatasyncSync(log)) });
+    const db: Db = new PrismaClient({
+      adapter: sqliteAdapter(connection, () => fdatasyncSync(log)),
+      errorFormat: ERROR_FORMAT,
+    });
     return new PrismaBackend({ db, sql: sqliteSql, upkeep: sqliteUpkeep({ db, retention: options.retention }) });
   } catch (error) {
     connection.close();

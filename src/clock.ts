@@ -6,22 +6,25 @@ export interface Clock {
   now(): number;
   /** Milliseconds since some fixed moment. Never steps: the one to measure durations and deadlines with. */
   monotonic(): number;
-  /** Resolves after `ms`, or at once when `signal` aborts; never rejects, so callers look at the signal themselves. */
-  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /**
+   * Resolves after `ms`, or at once when one of the signals aborts; never rejects, so callers look at the signals themselves.
+   * Several, instead of one made by AbortSignal.any: before Node.js 24, a signal that lives on keeps something of each made of it.
+   */
+  sleep(ms: number, ...signals: readonly (AbortSignal | undefined)[]): Promise<void>;
 }
 
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
-  sleep: (ms, signal) =>
+  sleep: (ms, ...signals) =>
     new Promise((resolve) => {
-      if (signal?.aborted || ms <= 0) return resolve();
+      if (ms <= 0 || signals.some((signal) => signal?.aborted)) return resolve();
       const done = () => {
         clearTimeout(timer);
-        signal?.removeEventListener('abort', done);
+        for (const signal of signals) signal?.removeEventListener('abort', done);
         resolve();
       };
       const timer = setTimeout(done, ms);
-      signal?.addEventListener('abort', done, { once: true });
+      for (const signal of signals) signal?.addEventListener('abort', done, { once: true });
     }),
 };

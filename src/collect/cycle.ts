@@ -189,7 +189,7 @@ export class Cycles {
       for (const { poll, fate } of await this.#readAll(names)) rows.push(rowOf(iteration, poll, fate));
       if (iteration === request.iterations) break;
       const only = signals.length === 1 ? signals : [];
-      await clock.sleep(request.waitMs, AbortSignal.any([this.#stopped.signal, ...only]));
+      await clock.sleep(request.waitMs, this.#stopped.signal, ...only);
       if (this.#stopped.signal.aborted || signals.every((signal) => signal.aborted)) break;
     }
     return rows;

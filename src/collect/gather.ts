@@ -59,7 +59,8 @@ export class Gather {
     held.set(name, this);
     if (--this.#open > 0) return;
     this.flush();
-    this.#done.abort();
+    // Without a reason, one would be made, stack trace and all.
+    this.#done.abort('done');
   }
 
   /** Records what waits. */

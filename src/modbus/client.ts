@@ -40,7 +40,7 @@ export interface Answer {
   readonly unitId: number;
   readonly body: {
     readonly fc: number;
-    /** Nobody else's: the client has copied the frame. */
+    /** Part of the frame that was delivered. */
     readonly valuesAsBuffer: Buffer;
   };
 }
@@ -84,7 +84,7 @@ export class UnitClient {
     READERS[request.function](this.#client, request.start, request.count).then(this.#answered, this.#refused);
   }
 
-  /** Hands over the one answer that was asked for. */
+  /** Hands over the one answer that was asked for; the frame is the client's from now on. */
   deliver(frame: Buffer): void {
     this.#wire.received(frame);
   }

@@ -243,7 +243,9 @@ export class Connection implements Receiver {
   }
 
   #deliver({ client }: Exchange): void {
-    const frame = this.#received.subarray(0, frameLength(this.#received));
+    const bytes = frameLength(this.#received);
+    const frame = Buffer.allocUnsafe(bytes);
+    this.#received.copy(frame, 0, 0, bytes);
     frame.writeUInt16BE(this.#clientTransactionId, 0);
     try {
       client.deliver(frame);

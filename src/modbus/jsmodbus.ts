@@ -43,12 +43,12 @@ Object.defineProperty(jsmodbus.responses.ExceptionResponseBody.prototype, 'messa
 });
 
 // It adds what comes to what was left, parses until nothing is, and learns that from a RangeError that it catches: the
-// largest cost of an answer. It is handed one whole frame, whose bytes the next one will overwrite.
+// largest cost of an answer. It is handed one whole frame, for keeps.
 const { ModbusTCPResponse } = jsmodbus;
 const { default: ResponseHandler } = require('jsmodbus/dist/tcp-client-response-handler.js');
 Object.assign(ResponseHandler.prototype, {
   handleData(this: { readonly _messages: unknown[] }, frame: Buffer) {
-    const response = ModbusTCPResponse.fromBuffer(Buffer.from(frame));
+    const response = ModbusTCPResponse.fromBuffer(frame);
     if (response !== null) this._messages.push(response);
   },
 });

@@ -174,26 +174,22 @@ export class Database {
   }
 
   async #within<T>(work: Promise<T>, limitMs: number, signal?: AbortSignal): Promise<T> {
-    const over = new AbortController();
-    const cut = signal ? AbortSignal.any([over.signal, signal]) : over.signal;
-    const limit = this.#options.clock.sleep(limitMs, cut).then(() => {
-      throw new StoreFailure({
-        code: TOO_SLOW,
-        message: `the database did not answer within ${Math.round(limitMs)} ms`,
-        remedy: 'spool',
-      });
+    const answered = new AbortController();
+    const answer = () => answered.abort(ANSWERED);
+    work.then(answer, answer);
+    await this.#options.clock.sleep(limitMs, answered.signal, signal);
+    if (answered.signal.aborted) return work;
+    throw new StoreFailure({
+      code: TOO_SLOW,
+      message: `the database did not answer within ${Math.round(limitMs)} ms`,
+      remedy: 'spool',
     });
-    limit.catch(() => {});
-    work.catch(() => {});
-    try {
-      return await Promise.race([work, limit]);
-    } finally {
-      over.abort();
-    }
   }
 }
 
 const TOO_SLOW = 'database-too-slow';
+/** Without a reason, an abort makes one, stack trace and all. */
+const ANSWERED = 'answered';
 
 const away = (message: string): StoreFailure => new StoreFailure({ code: 'database-away', message, remedy: 'spool' });
 

@@ -65,7 +65,7 @@ class FastClock implements Clock {
 
   now = (): number => this.#base + this.monotonic();
   monotonic = (): number => performance.now() * PACE + this.#skipped;
-  sleep = (ms: number, signal?: AbortSignal): Promise<void> => systemClock.sleep(ms / PACE, signal);
+  sleep: Clock['sleep'] = (ms, ...signals) => systemClock.sleep(ms / PACE, ...signals);
 
   skipTo(time: number): void {
     this.#skipped += Math.max(0, time - this.now());

@@ -133,4 +133,7 @@ test('nothing of a cycle stays in memory', async () => {
   // One poll kept per meter and cycle would be more than 400 bytes.
   const perPoll = retained.bytes / (retained.cycles * retained.meters);
   assert.ok(perPoll < 100, `${perPoll} bytes kept per poll`);
+  // At one write a second, 10 bytes are 300 MB a year.
+  const perWrite = retained.bytesOfWrites / retained.writes;
+  assert.ok(perWrite < 10, `${perWrite} bytes kept per write`);
 });

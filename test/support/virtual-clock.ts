@@ -19,17 +19,17 @@ export class VirtualClock implements Clock {
   now = (): number => this.#offset + this.#monotonic;
   monotonic = (): number => this.#monotonic;
 
-  sleep = (ms: number, signal?: AbortSignal): Promise<void> =>
+  sleep: Clock['sleep'] = (ms, ...signals) =>
     new Promise((resolve) => {
-      if (signal?.aborted || ms <= 0) return resolve();
+      if (ms <= 0 || signals.some((signal) => signal?.aborted)) return resolve();
       const wake = () => {
         this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
-        signal?.removeEventListener('abort', wake);
+        for (const signal of signals) signal?.removeEventListener('abort', wake);
         resolve();
       };
       const sleeper: Sleeper = { at: this.#monotonic + ms, wake };
       this.#sleepers.push(sleeper);
-      signal?.addEventListener('abort', wake, { once: true });
+      for (const signal of signals) signal?.addEventListener('abort', wake, { once: true });
     });
 
   /** Time passes while nothing happens: the process is busy. */

@@ -10,7 +10,8 @@ import { BLOCKS, type Endpoint, METRICS } from './site.js';
 export type BareQuestion =
   | { readonly do: 'setup'; readonly endpoints: readonly Endpoint[]; readonly database: string | null }
   | { readonly do: 'cycles'; readonly cycles: number }
-  | { readonly do: 'every-second'; readonly seconds: number };
+  /** At so many milliseconds after each full second. */
+  | { readonly do: 'every-second'; readonly seconds: number; readonly offsetMs: number };
 
 export interface BareAnswer {
   /** Per cycle, ms. */
@@ -67,15 +68,15 @@ serveParent<BareQuestion, BareAnswer>(
     const values = new Float64Array(meters * METRICS);
     const durationsMs: number[] = [];
     const lateMs: number[] = [];
-    const everySecond = question.do === 'every-second';
+    const offsetMs = question.do === 'every-second' ? question.offsetMs : null;
     const cpu = process.cpuUsage();
-    const cycles = everySecond ? question.seconds : question.cycles;
+    const cycles = question.do === 'every-second' ? question.seconds : question.cycles;
     for (let i = 0; i < cycles; i++) {
-      const slot = Math.floor(Date.now() / 1000 + 1) * 1000;
-      if (everySecond) await sleep(slot - Date.now());
+      const slot = Math.floor((Date.now() - (offsetMs ?? 0)) / 1000 + 1) * 1000 + (offsetMs ?? 0);
+      if (offsetMs !== null) await sleep(slot - Date.now());
       const start = performance.now();
       await cycle(values, () => {
-        if (everySecond) lateMs.push(Math.max(0, Date.now() - slot));
+        if (offsetMs !== null) lateMs.push(Math.max(0, Date.now() - slot));
       });
       durationsMs.push(performance.now() - start);
       insert?.(Date.now(), values);

@@ -3,7 +3,7 @@
 import type { BareAnswer, BareQuestion } from './bare-process.js';
 import { startChild } from './child.js';
 import type { CollectorAnswer, CollectorQuestion } from './collector-process.js';
-import { type Figure, median } from './figure.js';
+import { type Figure, median, middleOf, type Pair } from './figure.js';
 import type { Context } from './main.js';
 import type { MetersSetup } from './meters-process.js';
 import { shareOut } from './processors.js';
@@ -16,16 +16,16 @@ const GATEWAYS = [
   { units: 32, latencyMs: 20 },
 ];
 /** At least, and as many as there is time for: short ones differ more. */
-const CYCLES = 9;
+const CYCLES = 5;
 const CYCLES_MS = 1500;
 /**
  * Where asking keeps the processor busy for a good part of the time that the meters take, what V8 made of a process shows,
  * all through its life. So several are asked, and the middle one counts.
  */
 const PROCESSES = 3;
-const BUSY_METERS_PER_MS = 20;
-/** Until V8 has compiled what runs often, in both processes by turns. */
-const WARM_UP_MS = 5000;
+const BUSY_METERS_PER_MS = 50;
+/** Until V8 has compiled what runs often, in both processes by turns; less where the meters take nearly all of the time. */
+const WARM_UP_MS = { busy: 5000, waiting: 2500 };
 
 export async function cycleFigures(context: Context): Promise<Figure[]> {
   const figures: Figure[] = [];
@@ -52,17 +52,16 @@ async function measure(
   setup: MetersSetup,
   { name, target, processes }: { name: string; target: number | null; processes: number },
 ): Promise<Figure> {
-  const measured: { own: number; limit: number }[] = [];
+  const measured: Pair[] = [];
   while (measured.length < processes) {
     context.say(`cycle: ${name}${processes > 1 ? `, ${measured.length + 1} of ${processes}` : ''}`);
     measured.push(await measureOnce(context, setup));
   }
-  measured.sort((a, b) => a.own / a.limit - b.own / b.limit);
-  const { own, limit } = measured[processes >> 1] as (typeof measured)[number];
+  const { own, limit } = middleOf(measured);
   return { group: 'Cycle time', name, value: own, unit: 'ms', limit, target };
 }
 
-async function measureOnce({ folder }: Context, setup: MetersSetup): Promise<{ own: number; limit: number }> {
+async function measureOnce({ folder }: Context, setup: MetersSetup): Promise<Pair> {
   const processors = shareOut();
   const meters = await startChild<MetersSetup, Endpoint[]>('meters-process', setup, processors?.meters);
   const endpoints = meters.first;
@@ -87,7 +86,8 @@ async function measureOnce({ folder }: Context, setup: MetersSetup): Promise<{ o
     const own: number[] = [];
     let requests = 0;
     const count = setup.links * setup.unitsPerLink;
-    for (const end = performance.now() + WARM_UP_MS; performance.now() < end; ) {
+    const warmUpMs = count > setup.latencyMs ? WARM_UP_MS.busy : WARM_UP_MS.waiting;
+    for (const end = performance.now() + warmUpMs; performance.now() < end; ) {
       await bare.ask({ do: 'cycles', cycles: 1 });
       await collector.ask({ do: 'collect', cycles: 1 });
     }

@@ -33,6 +33,18 @@ export function quantile(values: readonly number[], share: number): number {
 const short = (value: number): string =>
   Math.abs(value) >= 1000 ? Math.round(value).toLocaleString('en') : String(Number(value.toPrecision(3)));
 
+/** One measurement of both sides. */
+export interface Pair {
+  readonly own: number;
+  readonly limit: number;
+}
+
+/** The measurement whose ratio is the median of all: its two sides belong together. */
+export function middleOf(pairs: readonly Pair[]): Pair {
+  const sorted = pairs.toSorted((a, b) => a.own / a.limit - b.own / b.limit);
+  return sorted[sorted.length >> 1] ?? { own: Number.NaN, limit: Number.NaN };
+}
+
 /** A table in Markdown, one section per group. */
 export function tableOf(figures: readonly Figure[]): string {
   const lines: string[] = [];

@@ -40,6 +40,15 @@ const WRITE_AGAIN = `${WRITE} ON CONFLICT DO NOTHING`;
 export function postgresqlSql(): Sql {
   /** Months of this process that have their partition. */
   const made = new Set<number>();
+  const write = async (db: Db, statement: string, rows: Rows): Promise<void> => {
+    try {
+      await runAll(db, [[statement, ...parametersOf(rows)]]);
+    } catch (error) {
+      // Perhaps for want of a partition: one whose clock was ahead may have dropped even this month's.
+      made.clear();
+      throw error;
+    }
+  };
   return {
     dialect: 'postgresql',
     insertMeters: `
@@ -69,8 +78,8 @@ FROM meter m`,
     },
 
     // Readings that are new, as they nearly always are, take half as long where nothing is said of conflicts.
-    write: (db, rows) => runAll(db, [[WRITE, ...parametersOf(rows)]]),
-    writeAgain: (db, rows) => runAll(db, [[WRITE_AGAIN, ...parametersOf(rows)]]),
+    write: (db, rows) => write(db, WRITE, rows),
+    writeAgain: (db, rows) => write(db, WRITE_AGAIN, rows),
   };
 }
 

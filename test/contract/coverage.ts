@@ -211,13 +211,13 @@ const asBefore: Record<Dialect, string> = {
   mysql: `${undone}, DROP INDEX stale_bucket_idx`,
 };
 
-/** What two that want the same rows at once may be told. */
+/** What two that want the same rows at once may be told, but not for ever. */
 async function persistently<T>(work: () => Promise<T>): Promise<T> {
-  for (;;) {
+  for (let tries = 1; ; tries++) {
     try {
       return await work();
     } catch (error) {
-      if (!(error instanceof StoreFailure) || error.remedy !== 'retry') throw error;
+      if (!(error instanceof StoreFailure) || error.remedy !== 'retry' || tries === 100) throw error;
     }
   }
 }

@@ -55,4 +55,23 @@ describe('monthly partitions', { skip: skipPostgres }, () => {
       await database.drop();
     }
   });
+
+  it('that somebody has dropped, even of this month, are made again', async () => {
+    const database = await makePostgresDatabase();
+    const store = await openStore({ url: database.url, log: silentLog });
+    try {
+      const slot = Date.now();
+      const write = (value: number) =>
+        store.write({ polls: [samplePoll(sampleMeter('Meter'), slot + value, [value, value])], gaps: [] });
+      await write(1);
+      // As a collector whose clock is in next month does with what is too old then.
+      await database.run(`DROP TABLE reading_${new Date(slot).toISOString().slice(0, 7).replace('-', '_')}`);
+      await assert.rejects(write(2), { remedy: 'retry' });
+      await write(3);
+      assert.deepEqual(await database.rows('SELECT DISTINCT value FROM reading'), [[3]]);
+    } finally {
+      await store.close();
+      await database.drop();
+    }
+  });
 });

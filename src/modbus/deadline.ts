@@ -1,68 +1,84 @@
-// The moment until which something is waited for, over and over: one timer that is left running serves many waits, since
-// nearly all of them end long before it fires.
+// The moment until which something is waited for, over and over. One timer serves all of them, and is left running over
+// many waits: nearly all end long before it fires, and a thousand links with a timer each would be woken a thousand times.
 
 export class Deadline {
   readonly #onLate: () => void;
-  /** On the monotonic clock; infinity: nothing is waited for. */
   #time = Number.POSITIVE_INFINITY;
-  #timer: NodeJS.Timeout | undefined;
-  #timerMs = 0;
-  /** On the monotonic clock; infinity: the timer does not run. */
-  #firesAt = Number.POSITIVE_INFINITY;
-  /** Since the timer last ran out. */
-  #used = false;
 
   /** `onLate` is called when the time is over, unless what arrived until then has ended the wait. */
   constructor(onLate: () => void) {
     this.#onLate = onLate;
+    open.add(this);
+  }
+
+  /** On the monotonic clock; infinity: nothing is waited for. */
+  get time(): number {
+    return this.#time;
   }
 
   /** Waits for `ms` from now, and no longer for what was waited for before. */
   start(ms: number): void {
     const now = performance.now();
     this.#time = now + ms;
-    if (this.#firesAt > this.#time) this.#arm(now);
-    this.#used = true;
+    if (firesAt > this.#time) arm(now, ms);
   }
 
   end(): void {
     this.#time = Number.POSITIVE_INFINITY;
   }
 
-  /** Ends for good: nothing keeps the process from exiting. */
+  /** Ends for good. When all have, nothing keeps the process from exiting. */
   close(): void {
     this.end();
-    clearTimeout(this.#timer);
+    open.delete(this);
+    if (open.size === 0) disarm();
   }
 
-  /** A timer that runs out somewhat early looks again, and costs less to start again than a new one to make. */
-  #arm(now: number): void {
-    const ms = Math.ceil(this.#time - now);
-    if (this.#timer !== undefined && this.#timerMs <= ms && 2 * this.#timerMs > ms) this.#timer.refresh();
-    else {
-      clearTimeout(this.#timer);
-      this.#timer = setTimeout(this.#fired, ms);
-      this.#timerMs = ms;
-    }
-    this.#firesAt = now + this.#timerMs;
+  late(): void {
+    this.#onLate();
   }
+}
 
-  readonly #fired = (): void => {
-    this.#firesAt = Number.POSITIVE_INFINITY;
-    // After a pause of the whole process, timers run before the sockets: what has arrived meanwhile is looked at first.
-    if (this.#time !== Number.POSITIVE_INFINITY) setImmediate(this.#look);
-    else if (this.#used) {
-      // Runs again, for the next wait: that one may begin beside a thousand others, this is a quiet moment.
-      this.#used = false;
-      this.#timer?.refresh();
-      this.#firesAt = performance.now() + this.#timerMs;
-    }
-  };
+/** All that are not closed. */
+const open = new Set<Deadline>();
+let timer: NodeJS.Timeout | undefined;
+let timerMs = 0;
+/** On the monotonic clock; infinity: the timer does not run. */
+let firesAt = Number.POSITIVE_INFINITY;
 
-  readonly #look = (): void => {
-    if (this.#time === Number.POSITIVE_INFINITY || this.#firesAt !== Number.POSITIVE_INFINITY) return;
-    const now = performance.now();
-    if (now < this.#time) this.#arm(now);
-    else this.#onLate();
-  };
+/** A timer that fires somewhat early looks again, and costs less to start again than a new one to make. */
+function arm(now: number, waitMs: number): void {
+  const ms = Math.ceil(waitMs);
+  if (timer !== undefined && timerMs <= ms && 2 * timerMs > ms) timer.refresh();
+  else {
+    clearTimeout(timer);
+    timer = setTimeout(fired, ms);
+    timerMs = ms;
+  }
+  firesAt = now + timerMs;
+}
+
+function disarm(): void {
+  clearTimeout(timer);
+  timer = undefined;
+  firesAt = Number.POSITIVE_INFINITY;
+}
+
+function fired(): void {
+  firesAt = Number.POSITIVE_INFINITY;
+  // After a pause of the whole process, timers run before the sockets: what has arrived meanwhile is looked at first.
+  if (earliest() !== Number.POSITIVE_INFINITY) setImmediate(look);
+}
+
+function look(): void {
+  const now = performance.now();
+  for (const deadline of [...open]) if (deadline.time <= now) deadline.late();
+  const next = earliest();
+  if (firesAt > next) arm(now, next - now);
+}
+
+function earliest(): number {
+  let earliest = Number.POSITIVE_INFINITY;
+  for (const { time } of open) if (time < earliest) earliest = time;
+  return earliest;
 }

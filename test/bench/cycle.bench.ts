@@ -23,7 +23,7 @@ const CYCLES_MS = 1500;
  * all through its life. So several are asked, and the middle one counts.
  */
 const PROCESSES = 3;
-const BUSY_METERS_PER_MS = 50;
+const BUSY_METERS_PER_MS = 20;
 /** Until V8 has compiled what runs often, in both processes by turns; less where the meters take nearly all of the time. */
 const WARM_UP_MS = { busy: 5000, waiting: 2500 };
 

@@ -8,7 +8,6 @@ export class Deadline {
   /** `onLate` is called when the time is over, unless what arrived until then has ended the wait. */
   constructor(onLate: () => void) {
     this.#onLate = onLate;
-    open.add(this);
   }
 
   /** On the monotonic clock; infinity: nothing is waited for. */
@@ -20,6 +19,7 @@ export class Deadline {
   start(ms: number): void {
     const now = performance.now();
     this.#time = now + ms;
+    open.add(this);
     if (firesAt > this.#time) arm(now, ms);
   }
 
@@ -27,7 +27,7 @@ export class Deadline {
     this.#time = Number.POSITIVE_INFINITY;
   }
 
-  /** Ends for good. When all have, nothing keeps the process from exiting. */
+  /** Nothing more is to be waited for. When this is said of all, nothing keeps the process from exiting. */
   close(): void {
     this.end();
     open.delete(this);
@@ -39,7 +39,7 @@ export class Deadline {
   }
 }
 
-/** All that are not closed. */
+/** All that have waited since they were closed, or made. */
 const open = new Set<Deadline>();
 let timer: NodeJS.Timeout | undefined;
 let timerMs = 0;

@@ -75,3 +75,12 @@ test('when all are closed, no timer is left that would keep the process from exi
   for (const deadline of all) deadline.close();
   assert.equal(runningTimers(), before);
 });
+
+test('one that was closed can be waited for again', async (t) => {
+  await new Promise<void>((resolve) => {
+    const [deadline] = deadlines(t, 1, () => resolve());
+    deadline?.start(60_000);
+    deadline?.close();
+    deadline?.start(1);
+  });
+});

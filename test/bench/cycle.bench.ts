@@ -16,7 +16,7 @@ const GATEWAYS = [
   { units: 32, latencyMs: 20 },
 ];
 /** At least, and as many as there is time for: short ones differ more. */
-const CYCLES = 5;
+const CYCLES = 9;
 const CYCLES_MS = 1500;
 /**
  * Where asking keeps the processor busy for a good part of the time that the meters take, what V8 made of a process shows,

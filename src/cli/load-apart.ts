@@ -2,9 +2,9 @@
 // slot while spreadsheets are unpacked; at the start, since what that takes (spreadsheet and YAML libraries, unpacked
 // sheets) would stay in the daemon's memory for good.
 
-import { Worker } from 'node:worker_threads';
 import type { ConfigSources, LoadedConfig } from '../config/load.js';
 import { EmdcError, InvalidInput, type Problem } from '../errors.js';
+import { startThread } from '../memory.js';
 
 export type Sources = Pick<ConfigSources, 'file' | 'flags'>;
 
@@ -17,7 +17,7 @@ export type Answer =
 /** Rejects as `loadConfig` does. The environment is this process's. */
 export function loadApart(sources: Sources): Promise<LoadedConfig> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL('load-worker.js', import.meta.url), { workerData: sources });
+    const worker = startThread(new URL('load-worker.js', import.meta.url), { workerData: sources });
     worker.once('error', reject);
     worker.once('exit', (code) => reject(new Error(`loading the configuration ended with ${code}`)));
     worker.once('message', (answer: Answer) => {

@@ -4,6 +4,7 @@
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { letYoungGenerationGrow } from '../memory.js';
 
 /** Fewer meters make less garbage than V8 has room for. */
 const LARGE_CYCLE = 200;
@@ -16,7 +17,7 @@ let collect: Collect | null = null;
 export function collectAfter(meters: number): void {
   if (meters < LARGE_CYCLE) return;
   if (collect === null) {
-    setFlagsFromString('--semi-space-growth-factor=2');
+    letYoungGenerationGrow();
     // Old garbage is collected half as often as src/memory.ts has it: where that meets the beginning of a cycle, its polls
     // begin twice as late.
     setFlagsFromString('--heap-growing-percent=120');

@@ -1,9 +1,10 @@
 // The main thread's end of the embedded database. A worker that dies costs nothing but the calls it was busy with, which
 // fail with `spool`; the next call starts another one.
 
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { messageOf } from '../errors.js';
 import type { Log } from '../log.js';
+import { startThread } from '../memory.js';
 import type { MeterInfo } from '../meter.js';
 import type { Backend } from './backend.js';
 import type { Batch } from './batch.js';
@@ -100,7 +101,7 @@ export class SqliteThread implements Backend {
   }
 
   #start(): Thread {
-    const worker = new Worker(new URL('./sqlite-worker.js', import.meta.url), {
+    const worker = startThread(new URL('./sqlite-worker.js', import.meta.url), {
       workerData: this.#options,
       name: 'emdc-sqlite',
       // It makes short-lived strings only: a small nursery costs it nothing, and saves tens of megabytes.

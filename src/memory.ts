@@ -19,8 +19,9 @@ const keepYoungGrowth = () => setFlagsFromString(`--semi-space-growth-factor=${y
 
 keepYoungGrowth();
 
-/** For large sites only: see src/collect/garbage.ts. */
+/** For sites that need it: see src/collect/garbage.ts. */
 export function letYoungGenerationGrow(): void {
+  if (youngGrowth === 2) return;
   youngGrowth = 2;
   keepYoungGrowth();
 }

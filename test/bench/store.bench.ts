@@ -8,15 +8,17 @@ import type { Poll } from '../../src/reading.js';
 import { openStore } from '../../src/store/open.js';
 import { makeMysqlDatabase, makePostgresDatabase } from '../store/server-databases.js';
 import { meterInfo } from '../support/polls.js';
-import { type Figure, median } from './figure.js';
+import { type Figure, middleOf, type Pair } from './figure.js';
 import type { Context } from './main.js';
 
 const SIZES = [21, 2100, 21_000];
-/** At least, and as many as there is time for: a write of a millisecond differs from the next one by a half. */
-const WRITES = 25;
-const WRITES_MS = 2000;
+/** Each side writes for so long without a break, then the other one: what has to be done now and then counts, too. */
+const TURN_MS = 200;
+const TURNS = 4;
 /** Until V8 has compiled what runs often. */
-const WARM_UP_MS = 1000;
+const WARM_UP_TURNS = 2;
+/** Stores opened one after the other for the same size: they differ by a twentieth, with where their memory happens to lie. */
+const STORES = 3;
 
 interface Bare {
   write(slot: number, values: Float64Array): Promise<void>;
@@ -38,42 +40,65 @@ export async function storeFigures(context: Context): Promise<Figure[]> {
   const figures: Figure[] = [];
   // Never the same slot twice, whatever the clock does: a row that is there already is another thing to write.
   let slot = Math.floor(Date.now() / 1000) * 1000;
+  const measure = async (backend: Backend, bare: Bare, size: number): Promise<Pair[]> => {
+    const meters = Array.from({ length: size / 21 }, (_, i) => meterInfo(`store/${size}/meter_${i}`, 21));
+    const store = await openStore({ url: backend.url(size), meters: meters.length, log: silentLog });
+    const next = () => {
+      slot += 1000;
+      return { slot, values: Float64Array.from({ length: size }, () => Math.fround(Math.random() * 500)) };
+    };
+    const own = () => {
+      const { slot, values } = next();
+      const polls = meters.map((meter, i) => pollWith(meter, slot, values.subarray(i * 21, i * 21 + 21)));
+      return () => store.write({ polls, gaps: [] });
+    };
+    const alone = () => {
+      const { slot, values } = next();
+      return () => bare.write(slot, values);
+    };
+    const pairs: Pair[] = [];
+    for (let turn = -WARM_UP_TURNS; turn < TURNS; turn++) {
+      const pair = { own: await msPerWrite(own), limit: await msPerWrite(alone) };
+      if (turn >= 0) pairs.push(pair);
+    }
+    await store.close();
+    return pairs;
+  };
   for (const backend of await backends(context)) {
     const bare = await backend.bare();
     for (const size of SIZES) {
       context.say(`store: ${backend.name}, ${size} readings per write`);
-      const meters = Array.from({ length: size / 21 }, (_, i) => meterInfo(`store/${size}/meter_${i}`, 21));
-      const store = await openStore({ url: backend.url(size), meters: meters.length, log: silentLog });
-      const own: number[] = [];
-      const limits: number[] = [];
-      const begin = performance.now() + WARM_UP_MS;
-      while (own.length < WRITES || performance.now() < begin + WRITES_MS) {
-        slot += 1000;
-        const values = Float64Array.from({ length: size }, () => Math.fround(Math.random() * 500));
-        const polls = meters.map((meter, i) => pollWith(meter, slot, values.subarray(i * 21, i * 21 + 21)));
-        const start = performance.now();
-        await store.write({ polls, gaps: [] });
-        const middle = performance.now();
-        await bare.write(slot, values);
-        if (start < begin) continue;
-        own.push(middle - start);
-        limits.push(performance.now() - middle);
-      }
+      const pairs: Pair[] = [];
+      for (let stores = size === 2100 ? STORES : 1; stores > 0; stores--)
+        pairs.push(...(await measure(backend, bare, size)));
+      const { own, limit } = middleOf(pairs);
       figures.push({
         group: 'Readings stored per second, against the driver alone',
         name: `${backend.name}, ${size.toLocaleString('en')} readings per write`,
-        value: size / (median(own) / 1000),
+        value: size / (own / 1000),
         unit: '/s',
-        limit: size / (median(limits) / 1000),
+        limit: size / (limit / 1000),
         target: size >= 2100 ? backend.target : null,
         least: true,
       });
-      await store.close();
     }
     await bare.close();
     await backend.drop?.();
   }
   return figures;
+}
+
+/** Of a turn. What is written is made by `prepared`, beforehand. */
+async function msPerWrite(prepared: () => () => Promise<void>): Promise<number> {
+  let writes = 0;
+  let ms = 0;
+  for (; ms < TURN_MS; writes++) {
+    const write = prepared();
+    const start = performance.now();
+    await write();
+    ms += performance.now() - start;
+  }
+  return ms / writes;
 }
 
 export function pollWith(meter: Poll['meter'], slot: number, values: Float64Array): Poll {

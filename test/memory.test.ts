@@ -20,12 +20,14 @@ async function startAndEndThread(): Promise<void> {
   await thread.terminate();
 }
 
-test('threads change nothing about how the young generation grows: not at all, or once it is let to', async () => {
-  const before = youngBytesAfterUse();
+test('the young generation grows when it is let to, and not when a thread starts', async () => {
+  // Until a thread is online V8 may let it grow once or twice; left to itself, it goes on to eight times and more.
+  const some = 4 * youngBytesAfterUse();
   await startAndEndThread();
-  assert.equal(youngBytesAfterUse(), before);
+  const small = youngBytesAfterUse();
+  assert.ok(small <= some, `${small} bytes`);
   letYoungGenerationGrow();
   await startAndEndThread();
   const large = youngBytesAfterUse();
-  assert.ok(large > 2 * before, `${before}, ${large} bytes`);
+  assert.ok(large > some, `${large} bytes`);
 });

@@ -115,9 +115,13 @@ export const logMessages: Readonly<Record<string, string>> = {
   'spool drained': 'All readings that waited are in the database.',
   'spool cannot be written': 'While the database is away too, readings are lost: make room or give rights.',
   'spool can be written again': 'After the above.',
-  'spool drops its oldest readings': 'It has reached `spool.maxBytes` or `spool.maxAge`. How many: `GET /ping`.',
+  'spool drops its oldest readings':
+    'It has reached `spool.maxBytes` or `spool.maxAge`. How many: `GET /ping`; their slots go on record as `lost`.',
   'spool directory cannot be locked: make sure that no other collector uses it': 'The file system has no locks.',
-  'spool segment cannot be read': 'Tried again later; readings in it wait.',
+  'what the spool drops cannot go on record':
+    'The disk does not give back, or does not take. The slots have neither a poll nor a gap.',
+  'spool segment cannot be read':
+    'The disk does not give it back. Its readings count as dropped; the file is kept as damaged.bin.',
   'spool segment cannot be deleted': 'Its readings are in the database; writing them twice does no harm.',
   'spool segment ends in an unfinished write, left out':
     'A power cut or kill in the middle of a write: that cycle was never said to be stored.',

@@ -13,6 +13,7 @@ import type { MeterInfo } from './meter.js';
  * - `deadline` the cycle's time was over · `shutdown` the collector was stopping
  * - `rejected` the database will never take this value: it lies in the spool's dead-letter file
  * - `missed` the slot passed unread while the collector was running · `down` … while it was not running
+ * - `lost` the slot was dealt with, but what came of it could be kept nowhere until the database took it
  */
 export type MissingReason =
   | 'timeout'
@@ -28,7 +29,8 @@ export type MissingReason =
   | 'shutdown'
   | 'rejected'
   | 'missed'
-  | 'down';
+  | 'down'
+  | 'lost';
 
 /** One meter's part in a cycle, finished. */
 export interface Poll {
@@ -48,7 +50,7 @@ export interface Poll {
   readonly error: string | null;
 }
 
-/** Slots that nobody read, as one span: `down` and `missed`. Written instead of polls, never invented values. */
+/** Slots of which there is no poll, as one span: `down`, `missed` and `lost`. Written instead of polls, never invented values. */
 export interface Gap {
   readonly meter: MeterInfo;
   /** First slot missing, ms UTC. */

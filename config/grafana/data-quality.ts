@@ -116,7 +116,7 @@ export function dataQuality(sql: Sql): dashboard.Dashboard {
         ...half,
         title: 'Lost slots',
         description:
-          'missed: passed unread while the collector was running, since an earlier cycle overran or the machine was busy. down: the collector was not running.',
+          'missed: passed unread while the collector was running, since an earlier cycle overran or the machine was busy. down: the collector was not running. lost: read, but the spool was full or its disk took nothing before the database was back.',
         query: quality.lostSlots(sql),
         bars: true,
         interval: '1h',

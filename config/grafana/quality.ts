@@ -56,11 +56,11 @@ GROUP BY m.name, c.reason
 ORDER BY readings DESC`;
 }
 
-/** Columns time, metric (meter and why), value: slots that nobody read, since the collector was late or was not running. */
+/** Columns time, metric (meter and why), value: slots without a poll, since the collector was late, was not running, or could not keep what it read. */
 export function lostSlots(sql: Sql): string {
   const label = sql.name === 'mysql' ? "concat(m.name, ' ', c.reason)" : "m.name || ' ' || c.reason";
   return `SELECT ${sql.grouped('c.hour')} AS time, ${label} AS metric, 1e0 * sum(c.slots) AS value
-${missing(sql)} AND c.reason IN ('missed', 'down')
+${missing(sql)} AND c.reason IN ('missed', 'down', 'lost')
 GROUP BY 1, 2
 ORDER BY 1`;
 }

@@ -9,7 +9,7 @@ export interface SlotSpan {
 
 const DAY_MS = 86_400_000;
 /** What lies further back is not recorded: a collector whose clock stood in 1970 must not write fifty years of gaps. */
-const LONGEST_GAP_MS = 92 * DAY_MS;
+export const LONGEST_GAP_MS = 92 * DAY_MS;
 
 /** The slots of a grid strictly between `last` and `slot`; null: none. After a step back of the clock there are none. */
 export function passedOver(last: number, slot: number, intervalMs: number): SlotSpan | null {

@@ -19,6 +19,7 @@ const CODES: Readonly<Record<Exclude<MissingReason, `exception ${number}`>, numb
   missed: 11,
   down: 12,
   rejected: 13,
+  lost: 14,
 };
 
 const REASONS = new Map(Object.entries(CODES).map(([reason, code]) => [code, reason as MissingReason]));

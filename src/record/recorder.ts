@@ -11,7 +11,9 @@ import { Account, type Beginning } from './account.js';
 import { joinBatches, summarize } from './batch.js';
 import { Database } from './database.js';
 import { Drain } from './drain.js';
-import { openSpool, type Spool } from './spool.js';
+import { Losses } from './losses.js';
+import { openSpool } from './open-spool.js';
+import type { Spool } from './spool.js';
 
 /** What is recorded together: all of it has one fate. */
 export interface Batch {
@@ -96,6 +98,8 @@ class GroupRecorder implements Recorder {
   #writing: Promise<void> | null = null;
   #liveWrite: Promise<unknown> = Promise.resolve();
   #settled: Promise<void> | null = null;
+  /** Not on record yet. */
+  #losses = new Losses();
   #lost = 0;
   #losing = false;
   #closing: Promise<void> | null = null;
@@ -134,7 +138,7 @@ class GroupRecorder implements Recorder {
 
   record(batch: Batch): Promise<Fate> {
     const { readings, weight } = summarize(batch);
-    if (this.#closing || this.#waitingReadings + readings > MAX_WAITING) return Promise.resolve(this.#lose(readings));
+    if (this.#closing || this.#waitingReadings + readings > MAX_WAITING) return Promise.resolve(this.#lose(batch));
     return new Promise((resolve) => {
       this.#waiting.push({ batch, readings, weight, resolve });
       this.#waitingReadings += readings;
@@ -184,7 +188,7 @@ class GroupRecorder implements Recorder {
       const group = this.#nextGroup();
       const readings = group.reduce((sum, one) => sum + one.readings, 0);
       this.#waitingReadings -= readings;
-      const fate = await this.#write(joinBatches(group.map(({ batch }) => batch)), readings);
+      const fate = await this.#write(joinBatches(group.map(({ batch }) => batch)));
       for (const { resolve } of group) resolve(fate);
     }
     this.#writing = null;
@@ -199,7 +203,11 @@ class GroupRecorder implements Recorder {
     return this.#waiting.splice(0, end < 0 ? this.#waiting.length : end);
   }
 
-  async #write(batch: Batch, readings: number): Promise<Fate> {
+  /** What was lost before goes with it: once something newer is on record, nobody would miss it. */
+  async #write({ polls, gaps }: Batch): Promise<Fate> {
+    const losses = this.#losses;
+    this.#losses = new Losses();
+    const batch = losses.empty ? { polls, gaps } : { polls, gaps: [...losses.gaps, ...gaps] };
     const tried = this.#database.connected;
     if (tried && (await this.#store(batch))) return this.#keep('stored');
     if (await this.#spool.append(batch)) {
@@ -208,7 +216,7 @@ class GroupRecorder implements Recorder {
     }
     // The disk takes nothing: perhaps the database is back and only has not been noticed yet.
     if (!tried && (await this.#store(batch))) return this.#keep('stored');
-    return this.#lose(readings);
+    return this.#lose(batch);
   }
 
   async #store(batch: Batch): Promise<boolean> {
@@ -226,7 +234,9 @@ class GroupRecorder implements Recorder {
     return fate;
   }
 
-  #lose(readings: number): Fate {
+  #lose(batch: Batch): Fate {
+    const { readings } = summarize(batch);
+    this.#losses.add(batch);
     this.#lost += readings;
     if (!this.#losing)
       this.#options.log.error('readings are being lost: neither database nor spool takes them', { readings });

@@ -42,6 +42,11 @@ export class SegmentReader {
     this.#entries.splice(0, count);
   }
 
+  /** All that was not passed, a frame at a time; passes it. */
+  *rest(): Generator<readonly Entry[]> {
+    while (this.#entries.length > 0 || this.#decode()) yield this.#entries.splice(0);
+  }
+
   /** Decodes frames until there is a new entry; its first one, or null at the segment's end. */
   #decode(): Entry | null {
     const known = this.#entries.length;

@@ -1,6 +1,6 @@
 // What the spool knows of its segments, and their names on disk: numbered, so that their order is their age.
 
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Summary } from './batch.js';
 import type { SegmentFile } from './segment-file.js';
@@ -19,27 +19,42 @@ export interface Segment {
   damaged: boolean;
 }
 
-const NAME = /^segment-(\d{12})\.spool$/;
+const NAME = /^(segment|lost)-(\d{12})\.spool$/;
+
+const nameOf = (kind: 'segment' | 'lost', sequence: number) => `${kind}-${String(sequence).padStart(12, '0')}.spool`;
 
 export const segmentPath = (directory: string, sequence: number): string =>
-  join(directory, `segment-${String(sequence).padStart(12, '0')}.spool`);
+  join(directory, nameOf('segment', sequence));
+
+/** See lost-file.ts. */
+export const lostPath = (directory: string, sequence: number): string => join(directory, nameOf('lost', sequence));
 
 export function newSegment(path: string, sequence: number, file: SegmentFile | null): Segment {
   const [oldest, newest] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   return { path, sequence, bytes: 0, readings: 0, oldest, newest, file, damaged: false };
 }
 
-/** What earlier processes left, oldest first, not yet counted. */
-export async function findSegments(directory: string): Promise<Segment[]> {
-  const segments: Segment[] = [];
+export interface Found {
+  /** Oldest first. */
+  readonly segments: Segment[];
+  readonly lost: Segment | null;
+}
+
+/** What earlier processes left, not yet counted. Deletes what a crash kept from being deleted. */
+export async function findSegments(directory: string): Promise<Found> {
+  const found = { segment: [] as Segment[], lost: [] as Segment[] };
   for (const name of (await readdir(directory)).sort()) {
-    const sequence = NAME.exec(name)?.[1];
-    if (sequence === undefined) continue;
+    const [, kind, sequence] = NAME.exec(name) ?? [];
+    if (kind === undefined) continue;
     const segment = newSegment(join(directory, name), Number(sequence), null);
     segment.bytes = (await stat(segment.path)).size;
-    segments.push(segment);
+    found[kind as keyof typeof found].push(segment);
   }
-  return segments;
+  const lost = found.lost.pop() ?? null;
+  for (const { path } of found.lost) await unlink(path);
+  const dropped = found.segment.findIndex(({ sequence }) => sequence === lost?.sequence);
+  for (const { path } of dropped < 0 ? [] : found.segment.splice(dropped, 1)) await unlink(path);
+  return { segments: found.segment, lost };
 }
 
 export function count(segment: Segment, { readings, oldest, newest }: Summary): void {

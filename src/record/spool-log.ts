@@ -35,6 +35,10 @@ export class SpoolLog {
     this.#log.error('spool drops its oldest readings', { why, readings, maxBytes, maxAgeMs });
   }
 
+  unaccounted(error: unknown): void {
+    this.#log.error('what the spool drops cannot go on record', { error });
+  }
+
   emptied(): void {
     this.#dropping = false;
   }

@@ -1,22 +1,23 @@
 // The readings on local disk that the database has not taken yet: append-only segments in one directory, bounded by bytes
-// and age, oldest dropped first and counted. What `append` acknowledged is on disk until it was taken or dropped; what an
-// earlier process left is found again. Draining reads whole chunks, oldest first, and deletes a segment only when done.
+// and age, oldest dropped first, counted, and on record as lost. What `append` acknowledged is on disk until it was taken or
+// dropped; what an earlier process left is found again. Draining reads whole chunks, oldest first, and deletes a segment
+// only when done.
 
-import { mkdir, readFile, rename, unlink } from 'node:fs/promises';
+import { readFile, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../clock.js';
-import { EmdcError, messageOf } from '../errors.js';
 import type { Log } from '../log.js';
 import type { MeterInfo } from '../meter.js';
 import { isOpen, type LeftOpen } from './account.js';
 import { batchOf, summarize } from './batch.js';
+import { lossesIn, writeLost } from './lost-file.js';
 import type { Batch } from './recorder.js';
 import { readSegment } from './segment.js';
-import { SegmentFile, syncDirectory } from './segment-file.js';
+import { SegmentFile } from './segment-file.js';
 import { type Damage, SegmentReader } from './segment-reader.js';
-import { count, findSegments, newSegment, type Segment, segmentPath } from './segments.js';
-import { lockSpool, type SpoolLock } from './spool-lock.js';
+import { count, type Found, newSegment, type Segment, segmentPath } from './segments.js';
+import type { SpoolLock } from './spool-lock.js';
 import { SpoolLog } from './spool-log.js';
 
 export interface SpoolOptions {
@@ -41,24 +42,6 @@ interface Draining {
 }
 
 const MAX_SEGMENT_BYTES = 8 * 1024 * 1024;
-/** Rejects when the directory cannot be used, or is in use. */
-export async function openSpool(options: SpoolOptions): Promise<Spool> {
-  const { directory, log } = options;
-  let left: Segment[];
-  try {
-    const created = await mkdir(directory, { recursive: true });
-    if (created !== undefined) await syncDirectory(join(created, '..'));
-    left = await findSegments(directory);
-  } catch (error) {
-    throw new EmdcError({
-      code: 'spool-unusable',
-      message: `spool directory ${directory} cannot be used: ${messageOf(error)}`,
-      hint: 'set spool.directory to a folder that the collector may write to',
-      cause: error,
-    });
-  }
-  return new Spool(options, await lockSpool(directory, log), left);
-}
 
 export class Spool {
   /** Resolves when what an earlier process left has been counted. */
@@ -72,35 +55,44 @@ export class Spool {
   readonly #say: SpoolLog;
   /** Oldest first; only the last one may be open for appending. */
   readonly #segments: Segment[];
+  /** The account of what was dropped: older than all segments. */
+  #lost: Segment | null;
   #sequence: number;
   #draining: Draining | null = null;
   #exclusive: Promise<unknown> = Promise.resolve();
   #dropped = 0;
   #closed = false;
 
-  constructor(options: SpoolOptions, lock: SpoolLock, left: Segment[]) {
+  constructor(options: SpoolOptions, lock: SpoolLock, { segments, lost }: Found) {
     this.#options = options;
     this.#lock = lock;
     this.#say = new SpoolLog(options.log, options);
-    this.#segments = left;
-    this.#sequence = left.at(-1)?.sequence ?? 0;
-    this.ready = this.#scan([...left]);
+    this.#segments = segments;
+    this.#lost = lost;
+    this.#sequence = segments.at(-1)?.sequence ?? lost?.sequence ?? 0;
+    this.ready = this.#scan(this.#all);
   }
 
   get empty(): boolean {
-    return this.#segments.length === 0;
+    return this.#all.length === 0;
+  }
+
+  get #all(): readonly Segment[] {
+    return this.#lost === null ? [...this.#segments] : [this.#lost, ...this.#segments];
+  }
+
+  get #bytes(): number {
+    return this.#all.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   status(): { readings: number; bytes: number; oldest: number | null; dropped: number } {
     let readings = 0;
-    let bytes = 0;
     let oldest: number | null = null;
-    for (const segment of this.#segments) {
+    for (const segment of this.#all) {
       readings += segment.readings;
-      bytes += segment.bytes;
       if (segment.readings > 0) oldest = Math.min(oldest ?? segment.oldest, segment.oldest);
     }
-    return { readings, bytes, oldest, dropped: this.#dropped };
+    return { readings, bytes: this.#bytes, oldest, dropped: this.#dropped };
   }
 
   /** Resolves to true when the batch is on disk, false when it could not be written; never rejects. */
@@ -199,12 +191,7 @@ export class Spool {
   }
 
   async #keepBound(): Promise<void> {
-    let bytes = this.#segments.reduce((sum, segment) => sum + segment.bytes, 0);
-    while (bytes > this.#options.maxBytes) {
-      const oldest = this.#segments[0] as Segment;
-      bytes -= oldest.bytes;
-      await this.#drop(oldest, 'spool full');
-    }
+    while (this.#segments[0] && this.#bytes > this.#options.maxBytes) await this.#drop(this.#segments[0], 'spool full');
   }
 
   async #drop(segment: Segment, why: string): Promise<void> {
@@ -212,13 +199,38 @@ export class Spool {
     this.#dropped += readings;
     this.#say.dropped(why, readings);
     await segment.file?.close().catch(() => {});
+    if (segment !== this.#lost) await this.#account(segment);
     await this.#remove(segment);
   }
 
+  /** What is in it goes on record as lost. What is being written to the database at this moment may be there, too. */
+  async #account(segment: Segment): Promise<void> {
+    const before = this.#lost;
+    try {
+      const readers = await Promise.all((before ? [before, segment] : [segment]).map((each) => this.#reader(each)));
+      const lost = await writeLost(this.#options.directory, segment.sequence, await lossesIn(readers));
+      if (before) await this.#remove(before);
+      this.#lost = lost;
+    } catch (error) {
+      this.#say.unaccounted(error);
+      // What its reader has passed on would be taken for drained.
+      this.#draining = null;
+    }
+  }
+
+  async #reader(segment: Segment): Promise<SegmentReader> {
+    if (this.#draining?.segment === segment) return this.#draining.reader;
+    const onDamage = (damage: Damage) => {
+      this.#say.damaged(segment.path, damage);
+      segment.damaged ||= !damage.torn;
+    };
+    return new SegmentReader(await readFile(segment.path), onDamage);
+  }
+
   async #remove(segment: Segment): Promise<void> {
-    const index = this.#segments.indexOf(segment);
-    if (index < 0) return;
-    this.#segments.splice(index, 1);
+    if (!this.#all.includes(segment)) return;
+    if (segment === this.#lost) this.#lost = null;
+    else this.#segments.splice(this.#segments.indexOf(segment), 1);
     if (this.#draining?.segment === segment) this.#draining = null;
     if (this.empty) this.#say.emptied();
     // What could not be read was acknowledged once: the newest such segment is kept for people.
@@ -232,18 +244,15 @@ export class Spool {
 
   async #startDraining(): Promise<Draining | null> {
     for (;;) {
-      const segment = this.#segments[0];
+      const [segment] = this.#all;
       if (!segment || this.#closed) return null;
       if (segment.file) await this.#seal(segment);
       try {
-        const onDamage = (damage: Damage) => {
-          this.#say.damaged(segment.path, damage);
-          segment.damaged ||= !damage.torn;
-        };
-        this.#draining = { segment, reader: new SegmentReader(await readFile(segment.path), onDamage) };
+        this.#draining = { segment, reader: await this.#reader(segment) };
         return this.#draining;
       } catch (error) {
         this.#say.unreadable(segment.path, error);
+        segment.damaged = true;
         await this.#drop(segment, 'unreadable');
       }
     }
@@ -270,9 +279,11 @@ export class Spool {
     const note = ({ name }: MeterInfo, slot: number) =>
       leftSlots.set(name, Math.max(slot, leftSlots.get(name) ?? slot));
     // An open gap was recorded ahead of the polls that share its frame: they do not lie before it.
-    for (const gap of batch.gaps) if (isOpen(gap)) leftOpen.push({ gap, last: leftSlots.get(gap.meter.name) });
+    for (const gap of batch.gaps) {
+      if (isOpen(gap)) leftOpen.push({ gap, last: leftSlots.get(gap.meter.name) });
+      note(gap.meter, gap.until - 1);
+    }
     for (const { meter, slot } of batch.polls) note(meter, slot);
-    for (const { meter, until } of batch.gaps) note(meter, until - 1);
   }
 
   #alone<T>(work: () => Promise<T>): Promise<T> {

@@ -23,7 +23,7 @@ const REASONS = [
 ] as readonly MissingReason[];
 const COLUMNS = [
   ...['timeout', 'unreachable', 'disconnected', 'bad_answer', 'exception', 'not_available', 'invalid_value'],
-  ...['offline', 'refused_before', 'deadline', 'shutdown', 'missed', 'down', 'rejected'],
+  ...['offline', 'refused_before', 'deadline', 'shutdown', 'missed', 'down', 'rejected', 'lost'],
 ];
 const columnOf = (reason: string) => reason.replace(/^exception .*/, 'exception').replace(' ', '_');
 
@@ -200,10 +200,10 @@ export function coverageContract(name: string, { make, ms, skip = false }: Contr
   });
 }
 
-/** Undoes the migration that brought the counts. */
+/** Undoes the migrations that brought the counts, and what builds on them. */
 const undone = `DROP VIEW coverage; DROP VIEW coverage_quarter; DROP TABLE tally; DELETE FROM stale;
 DELETE FROM upkeep WHERE name IN ('counted_until', 'pruned_until');
-DELETE FROM _prisma_migrations WHERE migration_name LIKE '%_coverage';
+DELETE FROM _prisma_migrations WHERE migration_name LIKE '%_coverage' OR migration_name LIKE '%_lost';
 ALTER TABLE stale DROP COLUMN readings`;
 const asBefore: Record<Dialect, string> = {
   sqlite: `DROP TRIGGER poll_late; DROP TRIGGER gap_late; DROP TRIGGER gap_longer; ${undone}; CREATE VIEW coverage AS SELECT 1`,
@@ -286,7 +286,7 @@ class Written {
       // Few beginnings, so that some meet again with another length.
       const from = at - spread - pick(4) * QUARTER_MS;
       const slots = 1 + pick(500);
-      const reason = pick(2) === 0 ? 'down' : 'missed';
+      const reason = (['down', 'missed', 'lost'] as const)[pick(3)] ?? 'down';
       return { meter: this.meter(pick(3)), from, until: from + slots * 10_000, slots, reason };
     });
     return { polls, gaps };

@@ -144,7 +144,7 @@ const views: Record<string, readonly string[]> = {
   coverage: [
     ...['time', 'meter', 'expected', 'stored', 'missing', 'timeout', 'unreachable', 'disconnected', 'bad_answer'],
     ...['exception', 'not_available', 'invalid_value', 'offline', 'refused_before', 'deadline', 'shutdown'],
-    ...['missed', 'down', 'rejected'],
+    ...['missed', 'down', 'rejected', 'lost'],
   ],
   coverage_quarter: ['meter_id', 'hour', 'bucket', 'reason', 'expected', 'stored', 'readings', 'slots'],
   energy: ['time', 'period', 'meter', 'metric', 'topic', 'unit', 'consumption', 'quality'],

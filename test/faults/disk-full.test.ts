@@ -54,7 +54,9 @@ describe('disk full', () => {
     store.away = false;
     await log.until('spool drained');
     const kept = [...fates].filter(([, fate]) => fate !== 'lost').map(([one]) => `plant/main@${one}`);
-    assert.deepEqual([...store.rows].sort(), kept.sort());
+    const lost = [...fates].filter(([, fate]) => fate === 'lost').map(([one]) => one);
+    const gap = `plant/main@${lost[0]}+${now + fates.size - 1}`;
+    assert.deepEqual([...store.rows].sort(), [...kept, gap].sort(), 'what was lost is on record as a gap');
     assert.equal(store.readings.size, kept.length * 50);
   });
 });

@@ -28,6 +28,7 @@ async function rig(
     directory?: string;
     openStore?: () => Promise<FaultyStore>;
     writeLimitMs?: number;
+    maxBytes?: number;
   } = {},
 ): Promise<Rig> {
   const store = options.store ?? new FaultyStore();
@@ -36,7 +37,7 @@ async function rig(
   const recorder = await openRecorder({
     dialect: 'sqlite',
     openStore: options.openStore ?? (async () => store),
-    spool: { directory, maxBytes: 1e8, maxAgeMs: 1e15 },
+    spool: { directory, maxBytes: options.maxBytes ?? 1e8, maxAgeMs: 1e15 },
     clock: systemClock,
     log,
     writeLimitMs: options.writeLimitMs ?? 2000,
@@ -167,6 +168,10 @@ describe('recorder', () => {
     assert.equal(await recorder.record(one(now + 2)), 'stored', 'tried at once, without waiting for the next probe');
     assert.equal(log.count('readings are being lost: neither database nor spool takes them'), 1);
     assert.equal(log.count('readings are kept again'), 1);
+    const gap = `${meter.name}@${now}+${now + 2}`;
+    assert.deepEqual([...store.rows].sort(), [gap, `${meter.name}@${now + 2}`].sort(), 'and what was lost, as a gap');
+    assert.equal(await recorder.record(one(now + 3)), 'stored');
+    assert.equal(store.rows.size, 3);
   });
 
   test('closed while the database hangs: what is under way goes to the spool and is there after the next start', async (t) => {
@@ -302,6 +307,36 @@ describe('recorder: the slots before the first', () => {
     begin(last, at(20));
     await last.log.until('spool drained');
     assert.deepEqual(gaps(last.store), [span(1, 10), span(10, 20)]);
+  });
+
+  test('of collectors whose spool was full, too: each slot is on record once, whoever was killed', async (t) => {
+    const directory = await temporaryFolder(t);
+    const maxBytes = 6000;
+    const polls = 60;
+    const readsFrom = async (rig_: Rig, first: number) => {
+      begin(rig_, at(first));
+      for (let i = 0; i < polls; i++) assert.equal(await rig_.recorder.record(one(at(first + i))), 'spooled');
+    };
+    for (const first of [10, 100]) {
+      const killed = await rig(t, { store: away(), directory, maxBytes });
+      await readsFrom(killed, first);
+      await killed.recorder.close({ deadlineMs: 0 });
+    }
+    const store = away();
+    const last = await rig(t, { store, directory, maxBytes });
+    await readsFrom(last, 200);
+    store.away = false;
+    await last.log.until('spool drained');
+    const rows = [...store.rows].map((row) => row.replace(`${meter.name}@`, '').split('+').map(Number));
+    const covered = rows.flatMap(([from = 0, until = from + second]) =>
+      Array.from({ length: (until - from) / second }, (_, i) => (from - now) / second + i),
+    );
+    assert.deepEqual(
+      covered.sort((a, b) => a - b),
+      Array.from({ length: 199 + polls }, (_, i) => 1 + i),
+    );
+    assert.ok(rows.length < polls, 'most were dropped');
+    assert.deepEqual(gaps(store).slice(0, 2), [span(1, 10), span(10, 70)]);
   });
 
   test('are not reckoned again by who comes after the one that did, however much he left in the spool', async (t) => {

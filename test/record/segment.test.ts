@@ -24,7 +24,16 @@ const reason = fc.oneof(
     'not available',
     'invalid value',
   ),
-  fc.constantFrom<MissingReason>('offline', 'refused before', 'deadline', 'shutdown', 'missed', 'down', 'rejected'),
+  fc.constantFrom<MissingReason>(
+    'offline',
+    'refused before',
+    'deadline',
+    'shutdown',
+    'missed',
+    'down',
+    'rejected',
+    'lost',
+  ),
   fc.integer({ min: 0, max: 255 }).map((code): MissingReason => `exception ${code}`),
 );
 const time = fc.integer({ min: -1e12, max: 4e12 });

@@ -7,7 +7,9 @@ import fc from 'fast-check';
 import { systemClock } from '../../src/clock.js';
 import { EmdcError } from '../../src/errors.js';
 import { silentLog } from '../../src/log.js';
-import { openSpool, type Spool } from '../../src/record/spool.js';
+import type { Gap } from '../../src/reading.js';
+import { openSpool } from '../../src/record/open-spool.js';
+import type { Spool } from '../../src/record/spool.js';
 import { meterInfo, pollOf, temporaryFolder } from '../support/polls.js';
 import { RecordingLog } from '../support/recording-log.js';
 
@@ -20,15 +22,23 @@ const open = (directory: string, more: { maxBytes?: number; maxAgeMs?: number; l
 
 const slotsOf = (slots: readonly number[]) => ({ polls: slots.map((slot) => pollOf(meter, slot)), gaps: [] });
 
-async function drainAll(spool: Spool, chunkReadings = 100): Promise<number[]> {
-  const slots: number[] = [];
+interface Drained {
+  readonly slots: number[];
+  readonly gaps: Gap[];
+}
+
+async function drain(spool: Spool, chunkReadings = 100): Promise<Drained> {
+  const drained: Drained = { slots: [], gaps: [] };
   for (;;) {
     const chunk = await spool.next(chunkReadings);
-    if (!chunk) return slots;
-    slots.push(...chunk.batch.polls.map((poll) => poll.slot));
+    if (!chunk) return drained;
+    drained.slots.push(...chunk.batch.polls.map((poll) => poll.slot));
+    drained.gaps.push(...chunk.batch.gaps);
     chunk.done();
   }
 }
+
+const drainAll = async (spool: Spool): Promise<number[]> => (await drain(spool)).slots;
 
 const now = Date.now();
 
@@ -90,13 +100,18 @@ describe('spool', () => {
     }
     const { readings, dropped } = spool.status();
     assert.equal(readings + dropped, 3000);
-    const slots = await drainAll(spool);
+    const { slots, gaps } = await drain(spool);
     assert.deepEqual(
       slots,
       Array.from(slots, (_, i) => now + 1000 - slots.length + i),
       'the newest, without a hole',
     );
     assert.equal(slots.length * 3, readings);
+    assert.deepEqual(
+      gaps.map(({ from, until, slots, reason }) => ({ from, until, slots, reason })),
+      [{ from: now, until: slots[0], slots: dropped / 3, reason: 'lost' }],
+      'the others, as one gap',
+    );
     assert.equal(log.count('spool drops its oldest readings'), 1);
     await spool.close();
   });
@@ -108,8 +123,92 @@ describe('spool', () => {
     await spool.append(slotsOf([now]));
     await spool.dropAged();
     assert.equal(spool.status().dropped, 3);
-    assert.deepEqual(await drainAll(spool), [now]);
+    const { slots, gaps } = await drain(spool);
+    assert.deepEqual(slots, [now]);
+    assert.deepEqual(
+      gaps.map(({ from, slots, reason }) => ({ from, slots, reason })),
+      [{ from: now - 7_200_000, slots: 1, reason: 'lost' }],
+    );
     await spool.close();
+  });
+
+  test('killed between the account of what it drops and dropping it: only the account is left', async (t) => {
+    const directory = await temporaryFolder(t);
+    const first = await open(directory, { maxAgeMs: 3_600_000 });
+    await first.append(slotsOf([now - 7_200_000]));
+    const [name = ''] = (await readdir(directory)).filter((file) => file.startsWith('segment'));
+    const bytes = await readFile(join(directory, name));
+    await first.append(slotsOf([now]));
+    await first.dropAged();
+    await first.close();
+    await writeFile(join(directory, name), bytes);
+    const second = await open(directory);
+    const { slots, gaps } = await drain(second);
+    assert.deepEqual([slots, gaps.length], [[now], 1]);
+    await second.close();
+    assert.deepEqual(await readdir(directory), []);
+  });
+
+  test('whatever is drained, dropped or left to a later process: every slot comes out, as a poll or as lost', async () => {
+    const step = fc.oneof(
+      {
+        weight: 6,
+        arbitrary: fc.record({ kind: fc.constant('append' as const), polls: fc.integer({ min: 1, max: 5 }) }),
+      },
+      {
+        weight: 2,
+        arbitrary: fc.record({ kind: fc.constant('drain' as const), readings: fc.integer({ min: 1, max: 9 }) }),
+      },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant('restart' as const) }) },
+    );
+    let dropped = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 60 }), async (steps) => {
+        const directory = await mkdtemp(join(tmpdir(), 'emdc-'));
+        const bound = { maxBytes: 4000 };
+        let spool = await open(directory, bound);
+        const polled = new Set<number>();
+        const gaps = new Map<number, Gap>();
+        let slot = now;
+        const take = async (readings: number): Promise<boolean> => {
+          const chunk = await spool.next(readings);
+          for (const poll of chunk?.batch.polls ?? []) polled.add(poll.slot);
+          // As a database does: the same gap again is the longer one.
+          for (const gap of chunk?.batch.gaps ?? []) gaps.set(gap.from, gap);
+          chunk?.done();
+          return chunk !== null;
+        };
+        try {
+          for (const action of steps) {
+            if (action.kind === 'append') {
+              assert.equal(await spool.append(slotsOf(Array.from({ length: action.polls }, () => slot++))), true);
+              assert.ok(spool.status().bytes <= bound.maxBytes);
+            } else if (action.kind === 'drain') await take(action.readings);
+            else {
+              await spool.close();
+              spool = await open(directory, bound);
+            }
+          }
+          while (await take(100));
+          assert.deepEqual(await readdir(directory).then((names) => names.filter((name) => name !== 'lock')), []);
+        } finally {
+          await spool.close();
+          await rm(directory, { recursive: true, force: true });
+        }
+        const lost = [...gaps.values()].flatMap(({ from, slots }) => Array.from({ length: slots }, (_, i) => from + i));
+        dropped += lost.length;
+        // A later process does not know how far an earlier one had drained a segment.
+        const both = steps.some(({ kind }) => kind === 'restart') ? [] : lost.filter((each) => polled.has(each));
+        assert.deepEqual(both, []);
+        for (const each of lost) polled.add(each);
+        assert.deepEqual(
+          [...polled].sort((a, b) => a - b),
+          Array.from({ length: slot - now }, (_, i) => now + i),
+        );
+      }),
+      { numRuns: 60 },
+    );
+    assert.ok(dropped > 100, `${dropped} slots were dropped in all runs`);
   });
 
   test('a second collector on the same directory is refused with a hint; after the first has gone it may', async (t) => {

@@ -86,6 +86,9 @@ export const logMessages: Readonly<Record<string, string>> = {
     'A fault of EMDC. It ends and is started again; nothing that was said to be stored is lost. Please report it.',
   'closing went wrong': 'While stopping; the other parts are closed all the same.',
   'HTTP is open': 'At this address.',
+  'HTTPS certificate taken over': 'SIGHUP: new connections get it.',
+  'HTTPS certificate was not taken over, the old one stays in use':
+    'SIGHUP: and why. Mend the files and send it again.',
   'anyone who reaches this address can start cycles: no http.token is set': 'Set `http.token`, or listen on 127.0.0.1.',
   'a request failed unexpectedly': 'A fault of EMDC, in one HTTP request. Collection goes on.',
   'meter online': 'It answered for the first time since the start.',

@@ -33,7 +33,10 @@ export interface Daemon {
   readonly url: string;
   /** Cycles end, as their schedules say. */
   alive(): boolean;
-  /** Goes over to another configuration at once, as far as that needs no restart. Meters that are the same miss no slot. */
+  /**
+   * Goes over to another configuration at once, as far as that needs no restart, and to what its certificate's files hold
+   * now. Meters that are the same miss no slot.
+   */
   reload(config: Config): void;
   /** Ends the cycle in progress, makes it durable and closes everything, within 10 s. Safe twice. */
   stop(): Promise<void>;
@@ -203,6 +206,7 @@ async function assemble({ config, log, clock = systemClock }: DaemonOptions, clo
     latest.setMeters(meters);
     scheduler.start(meters.map(({ schedule }) => schedule));
     void pool.keep(meters);
+    void http.renew();
     for (const change of changes) log.info(`configuration: ${change}`);
     if (needRestart.length > 0) log.warn('these settings need a restart', { settings: needRestart.join(' ') });
     log.info('configuration taken over', { meters: meters.length, changes: changes.length });

@@ -1,17 +1,17 @@
 // The HTTP server around the application: opening it, its bounds on header, time and connections, and closing it. A
 // caller who sends slowly, too much or nothing costs himself his connection and nobody else theirs.
 
-import { readFile } from 'node:fs/promises';
 import { createServer, type Server, type ServerOptions, type ServerResponse } from 'node:http';
-import { createServer as createSecureServer } from 'node:https';
+import { createServer as createSecureServer, Server as SecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../clock.js';
 import type { Config } from '../config/config.js';
-import { EmdcError, messageOf } from '../errors.js';
+import { EmdcError } from '../errors.js';
 import type { Log } from '../log.js';
 import type { Service } from '../service.js';
 import { createApp } from './app.js';
+import { readCertificate, renewCertificate } from './certificate.js';
 import { boundConnections } from './connections.js';
 import { HttpProblem, problemDocument } from './failure.js';
 import { HangUp } from './hang-up.js';
@@ -30,6 +30,8 @@ export interface HttpServer {
   readonly port: number;
   /** With the port that was found free where the configured one is 0. */
   readonly url: string;
+  /** Reads certificate and key again; faulty ones change nothing. Never rejects. */
+  renew(): Promise<void>;
   /** Takes no more requests, lets those under way end for a moment, tells waiting collects to stop. Safe twice. */
   close(): Promise<void>;
 }
@@ -41,11 +43,11 @@ export interface HttpServerOptions {
   readonly clock: Clock;
 }
 
-/** Rejects with an EmdcError when the port cannot be opened or a certificate not be read. */
+/** Rejects with an EmdcError when the port cannot be opened or a certificate not be used. */
 export async function startHttpServer({ service, http, log, clock }: HttpServerOptions): Promise<HttpServer> {
-  const credentials = await readCredentials(http);
+  let certificate = await readCertificate(http);
   const hangUp = new HangUp();
-  const app = createApp({ service, token: http.token, secure: credentials !== null, log, clock, hangUp });
+  const app = createApp({ service, token: http.token, secure: certificate !== null, log, clock, hangUp });
   const options: ServerOptions = {
     maxHeaderSize: MAX_HEADER_BYTES,
     headersTimeout: HEADER_TIMEOUT_MS,
@@ -55,11 +57,8 @@ export async function startHttpServer({ service, http, log, clock }: HttpServerO
     // The application refuses it with an answer like any other.
     requireHostHeader: false,
   };
-  const server = credentials
-    ? createSecureServer(
-        { ...options, ...credentials, minVersion: 'TLSv1.2', handshakeTimeout: HEADER_TIMEOUT_MS },
-        app,
-      )
+  const server = certificate
+    ? createSecureServer({ ...options, ...certificate, handshakeTimeout: HEADER_TIMEOUT_MS }, app)
     : createServer(options, app);
   server.maxHeadersCount = 100;
   server.setTimeout(SILENCE_TIMEOUT_MS);
@@ -69,7 +68,7 @@ export async function startHttpServer({ service, http, log, clock }: HttpServerO
   const dropIdle = boundConnections(server, { max: MAX_CONNECTIONS, clock });
   await listen(server, http);
   const { port } = server.address() as AddressInfo;
-  const url = `${credentials ? 'https' : 'http'}://${http.host.includes(':') ? `[${http.host}]` : http.host}:${port}`;
+  const url = `${certificate ? 'https' : 'http'}://${http.host.includes(':') ? `[${http.host}]` : http.host}:${port}`;
   log.info('HTTP is open', { url });
   if (!isLoopback(http.host) && http.token === '') {
     log.warn('anyone who reaches this address can start cycles: no http.token is set', {
@@ -81,25 +80,15 @@ export async function startHttpServer({ service, http, log, clock }: HttpServerO
   return {
     port,
     url,
+    renew: async () => {
+      if (certificate && server instanceof SecureServer)
+        certificate = await renewCertificate(server, certificate, { http, log });
+    },
     close: () => {
       closed ??= close({ server, dropIdle, hangUp, clock });
       return closed;
     },
   };
-}
-
-async function readCredentials(http: Config['http']): Promise<{ cert: Buffer; key: Buffer } | null> {
-  if (http.tlsCertificate === '' && http.tlsKey === '') return null;
-  try {
-    return { cert: await readFile(http.tlsCertificate), key: await readFile(http.tlsKey) };
-  } catch (cause) {
-    throw new EmdcError({
-      code: 'http-certificate',
-      message: `the certificate or its key cannot be read: ${messageOf(cause)}`,
-      hint: 'http.tlsCertificate and http.tlsKey name two PEM files that the collector may read',
-      cause,
-    });
-  }
 }
 
 function listen(server: Server, { host, port }: Config['http']): Promise<void> {

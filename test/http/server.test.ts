@@ -7,12 +7,14 @@ import { connect } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { connect as tlsConnect } from 'node:tls';
 import { systemClock } from '../../src/clock.js';
 import { EmdcError } from '../../src/errors.js';
 import { MAX_REQUESTS_PER_MINUTE } from '../../src/http/app.js';
 import { MAX_CONNECTIONS, startHttpServer } from '../../src/http/server.js';
 import { silentLog } from '../../src/log.js';
 import { ask, openServer, sendRaw } from '../support/http.js';
+import { RecordingLog } from '../support/recording-log.js';
 import { meterInfo, metricInfo, ServiceInHand } from '../support/service.js';
 
 const makeService = () => new ServiceInHand([meterInfo('site/a', [metricInfo('V')])], () => Date.now());
@@ -163,14 +165,7 @@ test('with a certificate it speaks HTTPS, and a missing one stops the start', as
     openServer(t, { service: makeService(), http: files }),
     (error) => error instanceof EmdcError && error.code === 'http-certificate',
   );
-  try {
-    const how = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost -days 2';
-    execFileSync('openssl', [...how.split(' '), '-keyout', files.tlsKey, '-out', files.tlsCertificate], {
-      stdio: 'ignore',
-    });
-  } catch {
-    return t.skip('no openssl to make a certificate with');
-  }
+  if (!makeCertificate(files, 'localhost')) return t.skip('no openssl to make a certificate with');
   const { url, port } = await openServer(t, { service: makeService(), http: files });
   assert.match(url, /^https:/);
   const request = httpsRequest(`${url}/ping`, { rejectUnauthorized: false, agent: false }).end();
@@ -181,3 +176,49 @@ test('with a certificate it speaks HTTPS, and a missing one stops the start', as
   await once(response, 'end');
   assert.doesNotMatch(await sendRaw(port, 'GET /ping HTTP/1.1\r\nHost: x\r\n\r\n'), /200 OK/);
 });
+
+test('a certificate that was renewed is taken over while it runs; one without its key is not, and stops a start', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'emdc-tls-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const files = { tlsCertificate: join(folder, 'cert.pem'), tlsKey: join(folder, 'key.pem') };
+  if (!makeCertificate(files, 'first')) return t.skip('no openssl to make a certificate with');
+  const log = new RecordingLog();
+  const server = await openServer(t, { service: makeService(), http: files, log });
+  const shown = async () => {
+    const socket = tlsConnect({ port: server.port, host: '127.0.0.1', rejectUnauthorized: false });
+    await once(socket, 'secureConnect');
+    const { subject } = socket.getPeerCertificate();
+    socket.destroy();
+    return subject.CN;
+  };
+  await server.renew();
+  assert.deepEqual([await shown(), log.lines.filter(({ message }) => message.startsWith('HTTPS'))], ['first', []]);
+  makeCertificate(files, 'second');
+  assert.equal(await shown(), 'first');
+  await server.renew();
+  assert.equal(await shown(), 'second');
+  assert.equal(log.count('HTTPS certificate taken over'), 1);
+
+  makeCertificate({ ...files, tlsKey: join(folder, 'other.pem') }, 'third');
+  await server.renew();
+  assert.equal(await shown(), 'second');
+  assert.equal(log.count('HTTPS certificate was not taken over, the old one stays in use'), 1);
+  await assert.rejects(
+    openServer(t, { service: makeService(), http: files }),
+    (error) => error instanceof EmdcError && error.code === 'http-certificate',
+  );
+});
+
+/** False: there is no openssl to make one with. */
+function makeCertificate(
+  { tlsCertificate, tlsKey }: { tlsCertificate: string; tlsKey: string },
+  name: string,
+): boolean {
+  const how = `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=${name} -days 2`;
+  try {
+    execFileSync('openssl', [...how.split(' '), '-keyout', tlsKey, '-out', tlsCertificate], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -264,6 +264,23 @@ describe('spool', () => {
     assert.deepEqual(await readFile(join(directory, 'damaged.bin')), bytes);
   });
 
+  test('a segment that cannot be read at all: counted, said, kept for people, and the next one is drained', async (t) => {
+    const directory = await temporaryFolder(t);
+    const log = new RecordingLog();
+    const spool = await open(directory, { log, maxAgeMs: 3_600_000 });
+    await spool.append(slotsOf([now - 600_000]));
+    const [name = ''] = (await readdir(directory)).filter((file) => file.startsWith('segment'));
+    await spool.append(slotsOf([now]));
+    await rm(join(directory, name));
+    await mkdir(join(directory, name));
+    assert.deepEqual(await drainAll(spool), [now]);
+    assert.equal(spool.status().dropped, 3);
+    assert.equal(log.count('spool segment cannot be read'), 1);
+    assert.equal(log.count('what the spool drops cannot go on record'), 1);
+    await spool.close();
+    assert.deepEqual(await readdir(directory), ['damaged.bin']);
+  });
+
   test('crash at any instant: every acknowledged batch is read after it, in order, and nothing is invented', async () => {
     const step = fc.oneof(
       {

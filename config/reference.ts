@@ -122,7 +122,7 @@ export const logMessages: Readonly<Record<string, string>> = {
     'It has reached `spool.maxBytes` or `spool.maxAge`. How many: `GET /ping`; their slots go on record as `lost`.',
   'spool directory cannot be locked: make sure that no other collector uses it': 'The file system has no locks.',
   'what the spool drops cannot go on record':
-    'The disk does not give back, or does not take. The slots have neither a poll nor a gap.',
+    'The disk does not give the segment back, or has no room for its account: mend it, or make room. These slots have neither a poll nor a gap.',
   'spool segment cannot be read':
     'The disk does not give it back. Its readings count as dropped; the file is kept as damaged.bin.',
   'spool segment cannot be deleted': 'Its readings are in the database; writing them twice does no harm.',

@@ -60,13 +60,14 @@ export class Losses {
   #begin(open: Gap): void {
     const stretches = this.#stretchesOf(open.meter);
     stretches.push({ open, slots: null });
-    if (stretches.length > MOST_STRETCHES) stretches.unshift(merged(...(stretches.splice(0, 2) as [Stretch, Stretch])));
+    const [first, second] = stretches;
+    if (first && second && stretches.length > MOST_STRETCHES) stretches.splice(0, 2, merged(first, second));
   }
 
   #addSlots(meter: MeterInfo, slots: Slots): void {
     const stretches = this.#stretchesOf(meter);
     const last = stretches.pop() ?? { open: null, slots: null };
-    stretches.push({ open: last.open, slots: last.slots === null ? slots : joined(last.slots, slots) });
+    stretches.push({ open: last.open, slots: joined(last.slots, slots) });
   }
 
   #stretchesOf(meter: MeterInfo): Stretch[] {
@@ -82,10 +83,11 @@ function merged({ open, slots }: Stretch, { open: next, slots: more }: Stretch):
   const spacing = until - from;
   const span = slotsSince(slots?.last ?? (open as Gap).until - 1, until, spacing);
   const between = span && { first: span.from, last: span.until - spacing, count: span.slots, spacing };
-  return { open, slots: [slots, between, more].reduce((a, b) => (a && b ? joined(a, b) : (a ?? b))) };
+  return { open, slots: joined(joined(slots, between), more) };
 }
 
-function joined(a: Slots, b: Slots): Slots {
+function joined(a: Slots | null, b: Slots | null): Slots | null {
+  if (!a || !b) return a ?? b;
   const [earlier, later] = a.first <= b.first ? [a, b] : [b, a];
   const between = later.first - earlier.last;
   // A clock that stood in 1970 must not make a span of fifty years.

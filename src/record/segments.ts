@@ -51,10 +51,9 @@ export async function findSegments(directory: string): Promise<Found> {
     found[kind as keyof typeof found].push(segment);
   }
   const lost = found.lost.pop() ?? null;
-  for (const { path } of found.lost) await unlink(path);
-  const dropped = found.segment.findIndex(({ sequence }) => sequence === lost?.sequence);
-  for (const { path } of dropped < 0 ? [] : found.segment.splice(dropped, 1)) await unlink(path);
-  return { segments: found.segment, lost };
+  const isDropped = ({ sequence }: Segment) => sequence === lost?.sequence;
+  for (const { path } of [...found.lost, ...found.segment.filter(isDropped)]) await unlink(path);
+  return { segments: found.segment.filter((segment) => !isDropped(segment)), lost };
 }
 
 export function count(segment: Segment, { readings, oldest, newest }: Summary): void {

@@ -35,8 +35,9 @@ export class SpoolLog {
     this.#log.error('spool drops its oldest readings', { why, readings, maxBytes, maxAgeMs });
   }
 
-  unaccounted(error: unknown): void {
-    this.#log.error('what the spool drops cannot go on record', { error });
+  unaccounted(path: string, error: unknown): void {
+    const hint = 'free space or mend the disk; the slots in this segment have neither a poll nor a gap';
+    this.#log.error('what the spool drops cannot go on record', { path, error, hint });
   }
 
   emptied(): void {

@@ -206,20 +206,22 @@ export class Spool {
   /** What is in it goes on record as lost. What is being written to the database at this moment may be there, too. */
   async #account(segment: Segment): Promise<void> {
     const before = this.#lost;
+    const draining = this.#draining;
+    // Nobody else goes on reading there meanwhile.
+    this.#draining = null;
     try {
-      const readers = await Promise.all((before ? [before, segment] : [segment]).map((each) => this.#reader(each)));
+      const readers: SegmentReader[] = [];
+      for (const each of before ? [before, segment] : [segment])
+        readers.push(draining?.segment === each ? draining.reader : await this.#reader(each));
       const lost = await writeLost(this.#options.directory, segment.sequence, await lossesIn(readers));
       if (before) await this.#remove(before);
       this.#lost = lost;
     } catch (error) {
-      this.#say.unaccounted(error);
-      // What its reader has passed on would be taken for drained.
-      this.#draining = null;
+      this.#say.unaccounted(segment.path, error);
     }
   }
 
   async #reader(segment: Segment): Promise<SegmentReader> {
-    if (this.#draining?.segment === segment) return this.#draining.reader;
     const onDamage = (damage: Damage) => {
       this.#say.damaged(segment.path, damage);
       segment.damaged ||= !damage.torn;

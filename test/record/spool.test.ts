@@ -3,6 +3,7 @@ import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeF
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { systemClock } from '../../src/clock.js';
 import { EmdcError } from '../../src/errors.js';
@@ -132,6 +133,29 @@ describe('spool', () => {
     await spool.close();
   });
 
+  test('dropped while it is drained: what is under way may be on record twice, and nothing else', async (t) => {
+    const spool = await open(await temporaryFolder(t), { maxAgeMs: 3_600_000 });
+    const polls = 200;
+    const first = now - 7_200_000;
+    for (let i = 0; i < polls; i++) await spool.append(slotsOf([first + i]));
+    const drained = new Set<number>();
+    const lost = new Set<number>();
+    let dropping: Promise<void> | null = null;
+    for (let chunk = await spool.next(1); chunk; chunk = await spool.next(1)) {
+      if (drained.size === polls / 2) dropping = spool.dropAged();
+      // As a write takes a while.
+      await setImmediate();
+      for (const { slot } of chunk.batch.polls) drained.add(slot);
+      for (const { from, slots } of chunk.batch.gaps) for (let i = 0; i < slots; i++) lost.add(from + i);
+      chunk.done();
+    }
+    await dropping;
+    assert.equal(new Set([...drained, ...lost]).size, polls);
+    assert.ok(lost.size > 1);
+    assert.ok([...lost].filter((slot) => drained.has(slot)).length <= 1);
+    await spool.close();
+  });
+
   test('killed between the account of what it drops and dropping it: only the account is left', async (t) => {
     const directory = await temporaryFolder(t);
     const first = await open(directory, { maxAgeMs: 3_600_000 });
@@ -142,6 +166,8 @@ describe('spool', () => {
     await first.dropAged();
     await first.close();
     await writeFile(join(directory, name), bytes);
+    // Of an account that this one replaced.
+    await writeFile(join(directory, 'lost-000000000000.spool'), '');
     const second = await open(directory);
     const { slots, gaps } = await drain(second);
     assert.deepEqual([slots, gaps.length], [[now], 1]);

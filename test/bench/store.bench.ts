@@ -7,32 +7,44 @@ import { collectAfter } from '../../src/collect/garbage.js';
 import { silentLog } from '../../src/log.js';
 import type { Poll } from '../../src/reading.js';
 import { openStore } from '../../src/store/open.js';
+import type { TestDatabase } from '../contract/database.js';
 import { makeMysqlDatabase, makePostgresDatabase } from '../store/server-databases.js';
 import { meterInfo } from '../support/polls.js';
 import { type Figure, middleOf, type Pair } from './figure.js';
 import type { Context } from './main.js';
 
-const SIZES = [21, 2100, 21_000];
-/** Each side writes for so long without a break, then the other one: what has to be done now and then counts, too. */
+/** Readings per write, and stores opened one after the other for it: they differ, with where their memory happens to lie. */
+const SIZES = [
+  { size: 21, stores: 1 },
+  { size: 2100, stores: 5 },
+  { size: 21_000, stores: 3 },
+];
+/** Until V8 has compiled what runs with each write; that begins anew in each thread. */
+const WARM_UP = { writes: 1000, ms: 1000 };
+/**
+ * EMDC writes for so long without a break, then the driver as often; all turns count together: what has to be done now and
+ * then belongs to a write, too. As often, since the pages of an index fill up together and are split together.
+ */
 const TURN_MS = 200;
 const TURNS = 4;
-/** Until V8 has compiled what runs often. */
-const WARM_UP_TURNS = 2;
-/** Stores opened one after the other for the same size: they differ by a twentieth, with where their memory happens to lie. */
-const STORES = 3;
 
 interface Bare {
   write(slot: number, values: Float64Array): Promise<void>;
   close(): Promise<void>;
 }
 
+/** For one store: what others have left would be in the way, and may be more than the server has memory for. */
+interface Made {
+  readonly url: string;
+  readonly bare: Bare;
+  readonly drop: () => Promise<void>;
+}
+
 interface Backend {
   readonly name: string;
-  /** Its database goes, too. */
-  readonly drop?: () => Promise<void>;
-  /** Of the store for writes of so many readings. */
-  readonly url: (size: number) => string;
-  readonly bare: () => Promise<Bare>;
+  /** Whether its store works in a thread of its own. */
+  readonly ownThread: boolean;
+  readonly make: () => Promise<Made>;
   /** Of the bare driver's speed, from 2,100 readings on. */
   readonly target: number;
 }
@@ -41,9 +53,11 @@ export async function storeFigures(context: Context): Promise<Figure[]> {
   const figures: Figure[] = [];
   // Never the same slot twice, whatever the clock does: a row that is there already is another thing to write.
   let slot = Math.floor(Date.now() / 1000) * 1000;
-  const measure = async (backend: Backend, bare: Bare, size: number): Promise<Pair[]> => {
+  let isWarm = false;
+  const measure = async (backend: Backend, size: number): Promise<Pair> => {
     const meters = Array.from({ length: size / 21 }, (_, i) => meterInfo(`store/${size}/meter_${i}`, 21));
-    const store = await openStore({ url: backend.url(size), meters: meters.length, log: silentLog });
+    const { url, bare, drop } = await backend.make();
+    const store = await openStore({ url, meters: meters.length, log: silentLog });
     // V8 gives a collector of so many meters as much room for garbage.
     collectAfter(meters.length);
     const next = () => {
@@ -59,21 +73,30 @@ export async function storeFigures(context: Context): Promise<Figure[]> {
       const { slot, values } = next();
       return () => bare.write(slot, values);
     };
-    const pairs: Pair[] = [];
-    for (let turn = -WARM_UP_TURNS; turn < TURNS; turn++) {
-      const pair = { own: await msPerWrite(own), limit: await msPerWrite(alone) };
-      if (turn >= 0) pairs.push(pair);
+    const turnOf = async (limit: Limit) => {
+      const ownTurn = await timed(own, limit);
+      const { ms } = await timed(alone, { writes: ownTurn.writes });
+      return { writes: ownTurn.writes, own: ownTurn.ms, limit: ms };
+    };
+    await turnOf(isWarm ? { ms: TURN_MS } : WARM_UP);
+    isWarm = !backend.ownThread;
+    const sum = { writes: 0, own: 0, limit: 0 };
+    for (let turns = 0; turns < TURNS; turns++) {
+      const { writes, own, limit } = await turnOf({ ms: TURN_MS });
+      sum.writes += writes;
+      sum.own += own;
+      sum.limit += limit;
     }
     await store.close();
-    return pairs;
+    await bare.close();
+    await drop();
+    return { own: sum.own / sum.writes, limit: sum.limit / sum.writes };
   };
-  for (const backend of await backends(context)) {
-    const bare = await backend.bare();
-    for (const size of SIZES) {
+  for (const backend of backends(context)) {
+    for (const { size, stores } of SIZES) {
       context.say(`store: ${backend.name}, ${size} readings per write`);
       const pairs: Pair[] = [];
-      for (let stores = size === 2100 ? STORES : 1; stores > 0; stores--)
-        pairs.push(...(await measure(backend, bare, size)));
+      while (pairs.length < stores) pairs.push(await measure(backend, size));
       const { own, limit } = middleOf(pairs);
       figures.push({
         group: 'Readings stored per second, against the driver alone',
@@ -85,23 +108,28 @@ export async function storeFigures(context: Context): Promise<Figure[]> {
         least: true,
       });
     }
-    await bare.close();
-    await backend.drop?.();
   }
   return figures;
 }
 
-/** Of a turn. What is written is made by `prepared`, beforehand. */
-async function msPerWrite(prepared: () => () => Promise<void>): Promise<number> {
+/** Whichever is reached first. */
+interface Limit {
+  readonly writes?: number;
+  readonly ms?: number;
+}
+
+/** What a write is of is made by `prepared`, which takes no time that counts. */
+async function timed(prepared: () => () => Promise<void>, limit: Limit) {
+  const { writes: enough = Number.POSITIVE_INFINITY, ms: long = Number.POSITIVE_INFINITY } = limit;
   let writes = 0;
   let ms = 0;
-  for (; ms < TURN_MS; writes++) {
+  for (; writes < enough && ms < long; writes++) {
     const write = prepared();
     const start = performance.now();
     await write();
     ms += performance.now() - start;
   }
-  return ms / writes;
+  return { writes, ms };
 }
 
 export function pollWith(meter: Poll['meter'], slot: number, values: Float64Array): Poll {
@@ -117,29 +145,28 @@ export function pollWith(meter: Poll['meter'], slot: number, values: Float64Arra
   };
 }
 
-/** Databases of their own: what earlier runs have left would be in the store's way, and not in the bare driver's. */
-async function backends({ folder, postgresUrl, mysqlUrl }: Context): Promise<Backend[]> {
-  const directory = folder();
-  const sqlite: Backend = {
-    name: 'SQLite',
-    // A file each: its pages are made for a site of that size.
-    url: (size) => `file:${directory}/emdc-${size}.db`,
-    target: 0.8,
-    bare: async () => bareSqlite(`${directory}/bare.db`),
+function backends({ folder, postgresUrl, mysqlUrl }: Context): Backend[] {
+  const makeSqlite = async (): Promise<Made> => {
+    const directory = folder();
+    return { url: `file:${directory}/emdc.db`, bare: bareSqlite(`${directory}/bare.db`), drop: async () => {} };
   };
-  const made: Backend[] = [sqlite];
+  const made: Backend[] = [{ name: 'SQLite', ownThread: true, target: 0.8, make: makeSqlite }];
   if (postgresUrl) {
-    const { url, drop } = await makePostgresDatabase();
-    made.push({ name: 'PostgreSQL (COPY)', url: () => url, drop, target: 0.5, bare: () => barePostgres(url) });
+    const make = async () => madeOn(await makePostgresDatabase(), barePostgres);
+    made.push({ name: 'PostgreSQL (COPY)', ownThread: false, target: 0.5, make });
   }
   if (mysqlUrl) {
-    const { url, drop } = await makeMysqlDatabase();
-    made.push({ name: 'MariaDB', url: () => url, drop, target: 0.8, bare: () => bareMariadb(url) });
+    const make = async () => madeOn(await makeMysqlDatabase(), bareMariadb);
+    made.push({ name: 'MariaDB', ownThread: false, target: 0.8, make });
   }
   return made;
 }
 
-async function bareSqlite(file: string): Promise<Bare> {
+async function madeOn({ url, drop }: TestDatabase, bare: (url: string) => Promise<Bare>): Promise<Made> {
+  return { url, bare: await bare(url), drop };
+}
+
+function bareSqlite(file: string): Bare {
   const db = new Database(file);
   db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
   db.exec('CREATE TABLE reading (ts INTEGER, topic_id INTEGER, value REAL, PRIMARY KEY (ts, topic_id)) WITHOUT ROWID');

@@ -142,4 +142,32 @@ describe('a write in the bulk protocol', { skip: skipMysql }, () => {
     await store.write({ polls: [good], gaps: [] });
     assert.deepEqual(await valuesOf(meter.name), [1, 2]);
   });
+
+  it('nothing of a write is kept whose last statement fails, the one that its commit follows at once', async () => {
+    const meter = sampleMeter('Bulk/last', metricsOf(2));
+    const polls = async () =>
+      database.rows(`SELECT p.stored FROM poll p JOIN meter m ON m.id = p.meter_id WHERE m.name = '${meter.name}'`);
+    const good = samplePoll(meter, noon, [0.5, 1.5]);
+    const bad = samplePoll(meter, noon + 1, [2.5, Number.POSITIVE_INFINITY]);
+    await assert.rejects(store.write({ polls: [good, bad], gaps: [] }), StoreFailure);
+    assert.deepEqual([await polls(), await valuesOf(meter.name)], [[], []]);
+    await store.write({ polls: [good], gaps: [] });
+    assert.deepEqual([await polls(), await valuesOf(meter.name)], [[[2]], [0.5, 1.5]]);
+  });
+
+  it('a store that is closed leaves no connection behind', async () => {
+    const connections = async () => {
+      const [[count]] = await other.query(
+        'SELECT count(*) FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()',
+      );
+      return Number(count);
+    };
+    const before = await connections();
+    const second = await openStore({ url: database.url, log: silentLog });
+    const meter = sampleMeter('Bulk/closed', metricsOf(1));
+    await second.write({ polls: [samplePoll(meter, noon, [1.5])], gaps: [] });
+    assert.ok((await connections()) > before);
+    await second.close();
+    while ((await connections()) > before) await setTimeout(5);
+  });
 });

@@ -16,11 +16,11 @@ import type { Context } from './main.js';
 /** Readings per write, and stores opened one after the other for it: they differ, with where their memory happens to lie. */
 const SIZES = [
   { size: 21, stores: 1 },
-  { size: 2100, stores: 5 },
-  { size: 21_000, stores: 3 },
+  { size: 2100, stores: 3 },
+  { size: 21_000, stores: 1 },
 ];
 /** Until V8 has compiled what runs with each write; that begins anew in each thread. */
-const WARM_UP = { writes: 1000, ms: 1000 };
+const WARM_UP = { writes: 1000, ms: 2000 };
 /**
  * EMDC writes for so long without a break, then the driver as often; all turns count together: what has to be done now and
  * then belongs to a write, too. As often, since the pages of an index fill up together and are split together.

@@ -1,6 +1,6 @@
 // How fast readings become durable: one write of the store against the best batch that the database's own driver has.
 
-import Database from 'libsql';
+import { Worker } from 'node:worker_threads';
 import { createPool } from 'mariadb';
 import pg from 'pg';
 import { collectAfter } from '../../src/collect/garbage.js';
@@ -10,15 +10,15 @@ import { openStore } from '../../src/store/open.js';
 import type { TestDatabase } from '../contract/database.js';
 import { makeMysqlDatabase, makePostgresDatabase } from '../store/server-databases.js';
 import { meterInfo } from '../support/polls.js';
+import { type Bare, bareSqlite } from './bare-sqlite.js';
+import type { BareWrite } from './bare-sqlite-thread.js';
 import { type Figure, middleOf, type Pair } from './figure.js';
 import type { Context } from './main.js';
 
-/** Readings per write, and stores opened one after the other for it: they differ, with where their memory happens to lie. */
-const SIZES = [
-  { size: 21, stores: 1 },
-  { size: 2100, stores: 3 },
-  { size: 21_000, stores: 1 },
-];
+/** Readings per write. */
+const SIZES = [21, 2100, 21_000];
+/** Opened one after the other to write 2,100 readings: they differ, with where their memory happens to lie. */
+const STORES = 3;
 /** Until V8 has compiled what runs with each write; that begins anew in each thread. */
 const WARM_UP = { writes: 1000, ms: 2000 };
 /**
@@ -27,11 +27,6 @@ const WARM_UP = { writes: 1000, ms: 2000 };
  */
 const TURN_MS = 200;
 const TURNS = 4;
-
-interface Bare {
-  write(slot: number, values: Float64Array): Promise<void>;
-  close(): Promise<void>;
-}
 
 /** For one store: what others have left would be in the way, and may be more than the server has memory for. */
 interface Made {
@@ -45,8 +40,9 @@ interface Backend {
   /** Whether its store works in a thread of its own. */
   readonly ownThread: boolean;
   readonly make: () => Promise<Made>;
+  readonly sizes: readonly number[];
   /** Of the bare driver's speed, from 2,100 readings on. */
-  readonly target: number;
+  readonly target: number | null;
 }
 
 export async function storeFigures(context: Context): Promise<Figure[]> {
@@ -93,10 +89,10 @@ export async function storeFigures(context: Context): Promise<Figure[]> {
     return { own: sum.own / sum.writes, limit: sum.limit / sum.writes };
   };
   for (const backend of backends(context)) {
-    for (const { size, stores } of SIZES) {
+    for (const size of backend.sizes) {
       context.say(`store: ${backend.name}, ${size} readings per write`);
       const pairs: Pair[] = [];
-      while (pairs.length < stores) pairs.push(await measure(backend, size));
+      for (let stores = size === 2100 ? STORES : 1; stores > 0; stores--) pairs.push(await measure(backend, size));
       const { own, limit } = middleOf(pairs);
       figures.push({
         group: 'Readings stored per second, against the driver alone',
@@ -146,18 +142,29 @@ export function pollWith(meter: Poll['meter'], slot: number, values: Float64Arra
 }
 
 function backends({ folder, postgresUrl, mysqlUrl }: Context): Backend[] {
-  const makeSqlite = async (): Promise<Made> => {
+  const sqliteBeside = (bare: (file: string) => Bare) => async (): Promise<Made> => {
     const directory = folder();
-    return { url: `file:${directory}/emdc.db`, bare: bareSqlite(`${directory}/bare.db`), drop: async () => {} };
+    return { url: `file:${directory}/emdc.db`, bare: bare(`${directory}/bare.db`), drop: async () => {} };
   };
-  const made: Backend[] = [{ name: 'SQLite', ownThread: true, target: 0.8, make: makeSqlite }];
+  const sqlite = { ownThread: true, sizes: SIZES, target: 0.8 };
+  const made: Backend[] = [
+    { ...sqlite, name: 'SQLite', make: sqliteBeside(bareSqlite) },
+    {
+      ...sqlite,
+      name: 'SQLite (driver in a thread)',
+      sizes: [2100],
+      target: null,
+      make: sqliteBeside(bareSqliteThread),
+    },
+  ];
+  const server = { ownThread: false, sizes: SIZES };
   if (postgresUrl) {
     const make = async () => madeOn(await makePostgresDatabase(), barePostgres);
-    made.push({ name: 'PostgreSQL (COPY)', ownThread: false, target: 0.5, make });
+    made.push({ ...server, name: 'PostgreSQL (COPY)', target: 0.5, make });
   }
   if (mysqlUrl) {
     const make = async () => madeOn(await makeMysqlDatabase(), bareMariadb);
-    made.push({ name: 'MariaDB', ownThread: false, target: 0.8, make });
+    made.push({ ...server, name: 'MariaDB', target: 0.8, make });
   }
   return made;
 }
@@ -166,33 +173,19 @@ async function madeOn({ url, drop }: TestDatabase, bare: (url: string) => Promis
   return { url, bare: await bare(url), drop };
 }
 
-function bareSqlite(file: string): Bare {
-  const db = new Database(file);
-  db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
-  db.exec('CREATE TABLE reading (ts INTEGER, topic_id INTEGER, value REAL, PRIMARY KEY (ts, topic_id)) WITHOUT ROWID');
-  // Its fastest batch: many rows to a statement, prepared once.
-  const inserts = new Map<number, ReturnType<typeof db.prepare>>();
-  const insertOf = (rows: number) => {
-    const known = inserts.get(rows);
-    if (known) return known;
-    const made = db.prepare(
-      `INSERT INTO reading VALUES ${Array(rows).fill('(?,?,?)').join(',')} ON CONFLICT DO NOTHING`,
-    );
-    inserts.set(rows, made);
-    return made;
-  };
+function bareSqliteThread(file: string): Bare {
+  const thread = new Worker(new URL('./bare-sqlite-thread.js', import.meta.url), { workerData: file });
+  let answered = () => {};
+  thread.on('message', () => answered());
   return {
-    write: async (slot, values) => {
-      db.exec('BEGIN');
-      for (let topic = 0; topic < values.length; ) {
-        const rows = Math.min(500, values.length - topic);
-        const parameters: number[] = [];
-        for (const end = topic + rows; topic < end; topic++) parameters.push(slot, topic, values[topic] as number);
-        insertOf(rows).run(parameters);
-      }
-      db.exec('COMMIT');
+    write: (slot, values) => {
+      const write: BareWrite = { slot, values };
+      thread.postMessage(write, [values.buffer as ArrayBuffer]);
+      return new Promise((resolve) => {
+        answered = resolve;
+      });
     },
-    close: async () => void db.close(),
+    close: async () => void (await thread.terminate()),
   };
 }
 

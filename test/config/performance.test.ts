@@ -42,7 +42,10 @@ test('the README says what the thread costs in which SQLite is written to', () =
     // Measured later, when the machine was half as fast.
     { ...stored, name: 'SQLite (driver in a thread), 2,100 readings per write', value: 30, limit: 32 },
   ]);
-  assert.match(text, /leaves the bare driver 80 % of its\nspeed, 2,100 readings at a time; EMDC reaches 94 % of that\./);
+  assert.match(
+    text,
+    /leaves the bare driver 80 % of its\nspeed, 2,100 readings at a time; EMDC reaches 94 % of that\./,
+  );
 });
 
 test('the README says what others cost, where that was measured', () => {

@@ -130,6 +130,8 @@ export const logMessages: Readonly<Record<string, string>> = {
     'A power cut or kill in the middle of a write: that cycle was never said to be stored.',
   'spool segment is damaged: drained without the damaged part, kept as damaged.bin':
     'The disk gave back other bytes than were written.',
+  'database stores less than comes in: readings go through the spool':
+    'They waited longer than a write may take, and are written as the database gets to it. Said once until the spool has been empty again. Give the database more memory or faster disks, or read less often.',
   'readings are being lost: neither database nor spool takes them': 'Act now: `GET /ping` says 503 and why.',
   'readings are kept again': 'How many were lost meanwhile.',
 };

@@ -76,6 +76,11 @@ export class Drain {
     this.#pausing?.abort();
   }
 
+  /** The next time that the spool is empty is said, as it is after the database was away. */
+  announce(): void {
+    this.#announce = true;
+  }
+
   /** Resolves when the step under way has ended. */
   stop(): Promise<void> {
     this.#stopping.abort();

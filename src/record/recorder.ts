@@ -1,5 +1,5 @@
 // Makes finished polls and gaps durable: in the database while it takes them in time, in the spool on local disk while it
-// does not. Callers never wait longer than one write limit and never see an error, only what became of their data.
+// does not. Callers wait a few write limits at most and never see an error, only what became of their data.
 
 import type { Clock } from '../clock.js';
 import type { EmdcError } from '../errors.js';
@@ -80,6 +80,8 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
 
 interface Waiting {
   readonly batch: Batch;
+  /** By the monotonic clock. */
+  readonly since: number;
   readonly readings: number;
   readonly weight: number;
   readonly resolve: (fate: Fate) => void;
@@ -102,6 +104,8 @@ class GroupRecorder implements Recorder {
   #losses = new Losses();
   #lost = 0;
   #losing = false;
+  /** Said, and not over yet. */
+  #slow = false;
   #closing: Promise<void> | null = null;
 
   constructor(options: RecorderOptions, spool: Spool) {
@@ -140,7 +144,7 @@ class GroupRecorder implements Recorder {
     const { readings, weight } = summarize(batch);
     if (this.#closing || this.#waitingReadings + readings > MAX_WAITING) return Promise.resolve(this.#lose(batch));
     return new Promise((resolve) => {
-      this.#waiting.push({ batch, readings, weight, resolve });
+      this.#waiting.push({ batch, since: this.#options.clock.monotonic(), readings, weight, resolve });
       this.#waitingReadings += readings;
       this.#writing ??= this.#writeAll();
     });
@@ -188,7 +192,7 @@ class GroupRecorder implements Recorder {
       const group = this.#nextGroup();
       const readings = group.reduce((sum, one) => sum + one.readings, 0);
       this.#waitingReadings -= readings;
-      const fate = await this.#write(joinBatches(group.map(({ batch }) => batch)));
+      const fate = await this.#write(joinBatches(group.map(({ batch }) => batch)), this.#isSlow(group));
       for (const { resolve } of group) resolve(fate);
     }
     this.#writing = null;
@@ -203,18 +207,34 @@ class GroupRecorder implements Recorder {
     return this.#waiting.splice(0, end < 0 ? this.#waiting.length : end);
   }
 
+  /** Whether the group has waited for its turn longer than a write may take: the database stores less than comes in. */
+  #isSlow([oldest]: readonly Waiting[]): boolean {
+    const { clock, log } = this.#options;
+    const waitedMs = oldest ? clock.monotonic() - oldest.since : 0;
+    if (waitedMs <= this.#limitMs) {
+      if (this.#spool.status().readings === 0) this.#slow = false;
+      return false;
+    }
+    if (!this.#slow) {
+      log.warn('database stores less than comes in: readings go through the spool', { waitedMs });
+      this.#drain.announce();
+    }
+    this.#slow = true;
+    return true;
+  }
+
   /** What was lost before goes with it: once something newer is on record, nobody would miss it. */
-  async #write({ polls, gaps }: Batch): Promise<Fate> {
+  async #write({ polls, gaps }: Batch, isSlow: boolean): Promise<Fate> {
     const losses = this.#losses;
     this.#losses = new Losses();
     const batch = losses.empty ? { polls, gaps } : { polls, gaps: [...losses.gaps, ...gaps] };
-    const tried = this.#database.connected;
+    const tried = this.#database.connected && !isSlow;
     if (tried && (await this.#store(batch))) return this.#keep('stored');
     if (await this.#spool.append(batch)) {
       this.#drain.wake();
       return this.#keep('spooled');
     }
-    // The disk takes nothing: perhaps the database is back and only has not been noticed yet.
+    // The disk takes nothing: perhaps the database is back and only has not been noticed yet, or it is merely slow.
     if (!tried && (await this.#store(batch))) return this.#keep('stored');
     return this.#lose(batch);
   }

@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
-import { systemClock } from '../../src/clock.js';
+import { type Clock, systemClock } from '../../src/clock.js';
 import { openRecorder, type Recorder } from '../../src/record/recorder.js';
 import { StoreFailure } from '../../src/store/store.js';
 import { FaultyStore } from '../support/faulty-store.js';
 import { meterInfo, pollOf, temporaryFolder } from '../support/polls.js';
 import { RecordingLog } from '../support/recording-log.js';
+import { VirtualClock } from '../support/virtual-clock.js';
 
 const meter = meterInfo('plant/main', 4);
 const other = meterInfo('plant/other', 2);
@@ -27,6 +28,7 @@ async function rig(
     store?: FaultyStore;
     directory?: string;
     openStore?: () => Promise<FaultyStore>;
+    clock?: Clock;
     writeLimitMs?: number;
     maxBytes?: number;
   } = {},
@@ -38,7 +40,7 @@ async function rig(
     dialect: 'sqlite',
     openStore: options.openStore ?? (async () => store),
     spool: { directory, maxBytes: options.maxBytes ?? 1e8, maxAgeMs: 1e15 },
-    clock: systemClock,
+    clock: options.clock ?? systemClock,
     log,
     writeLimitMs: options.writeLimitMs ?? 2000,
   });
@@ -116,6 +118,30 @@ describe('recorder', () => {
     await log.until('spool drained');
     assert.equal(store.rows.size, 2);
     assert.equal(store.readings.size, 8);
+  });
+
+  test('database that answers, and stores less than comes in: what has waited for too long goes through the spool', async (t) => {
+    const clock = new VirtualClock();
+    const { recorder, store, log } = await rig(t, { clock, writeLimitMs: 5000 });
+    const large = meterInfo('plant/large', 30_000);
+    // One write each, which takes nearly as long as it may.
+    store.refuses = () => {
+      clock.stall(4900);
+      return false;
+    };
+    // The first is under way at once, so that the others come when it has nearly ended.
+    const fates = [0, 1, 2, 3, 4].map((i) => recorder.record({ polls: [pollOf(large, now + 1000 * i)], gaps: [] }));
+    assert.deepEqual(await Promise.all(fates), ['stored', 'stored', 'stored', 'spooled', 'spooled']);
+    assert.equal(log.count('database stores less than comes in: readings go through the spool'), 1);
+    assert.equal(recorder.state().database.state, 'connected');
+    assert.equal(recorder.state().lost, 0);
+    const drained = log.until('spool drained');
+    while (
+      (await Promise.race([drained.then(() => true), clock.runTo(clock.now() + 1000).then(() => false)])) === false
+    );
+    assert.equal(store.rows.size, 5);
+    assert.equal(store.readings.size, 5 * 30_000);
+    assert.equal(await recorder.record(one(now + 9000)), 'stored');
   });
 
   test('deadlock: tried again at once, nobody notices', async (t) => {

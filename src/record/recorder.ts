@@ -211,7 +211,7 @@ class GroupRecorder implements Recorder {
   #isSlow([oldest]: readonly Waiting[]): boolean {
     const { clock, log } = this.#options;
     const waitedMs = oldest ? clock.monotonic() - oldest.since : 0;
-    if (waitedMs <= this.#limitMs) {
+    if (waitedMs <= this.#limitMs || !this.#database.connected) {
       if (this.#spool.status().readings === 0) this.#slow = false;
       return false;
     }

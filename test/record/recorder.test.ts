@@ -138,6 +138,7 @@ describe('recorder', () => {
     assert.equal(recorder.state().database.state, 'connected');
     assert.equal(recorder.state().lost, 0);
     const drained = log.until('spool drained');
+    // The drain pauses by this clock.
     while (
       (await Promise.race([drained.then(() => true), clock.runTo(clock.now() + 1000).then(() => false)])) === false
     );

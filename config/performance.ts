@@ -36,7 +36,7 @@ export function sectionOf(report: BenchReport): string {
   return [
     `Measured by \`npm run bench\` on ${report.machine}; version ${report.version}, ${report.date}, ${report.seconds} s. "Bare" is a socket, or the`,
     "database's own driver, with nothing around it, in the same run: compare ratios, since a machine's own figures vary.",
-    `${reached} of ${withTarget.length} targets reached, in figures kept from several runs, not all on equally fast machines: a single one may miss those that lie at their limit.`,
+    `${reached} of ${withTarget.length} targets reached, in figures kept from several runs on one machine: one half as fast has missed those that lie nearest to their limit.`,
     `What ran for 600 s is \`npm run bench -- --long\`, with \`--database URL\` for PostgreSQL; Node-RED is \`--only node-red\`.`,
     ...gatewayLines(report.figures),
     ...limitLines(report.figures),

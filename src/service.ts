@@ -60,7 +60,7 @@ export interface SpoolStatus {
 }
 
 export interface ServiceStatus {
-  /** `ok` · `degraded` a meter is down, or the spool takes the readings · `failing` no cycle has ended for three intervals and at least 10 s, or readings are being lost */
+  /** `ok` · `degraded` a meter is down, the database is away, or readings wait in the spool · `failing` no cycle has ended for three intervals and at least 10 s, or readings are being lost */
   readonly status: 'ok' | 'degraded' | 'failing';
   /** Why it is not ok, for people, one line each. */
   readonly reasons: readonly string[];

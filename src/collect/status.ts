@@ -3,7 +3,7 @@
 import type { MeterSchedule } from '../meter.js';
 import { version } from '../paths.js';
 import type { RecorderState } from '../record/recorder.js';
-import type { MeterStatus, ServiceStatus } from '../service.js';
+import type { MeterStatus, ServiceStatus, SpoolStatus } from '../service.js';
 import type { CycleFigures } from './cycle.js';
 import type { Turns } from './job.js';
 import type { Role } from './leadership.js';
@@ -58,12 +58,20 @@ export function serviceStatus(sources: StatusSources): ServiceStatus {
   };
 
   function database({ database, spool }: RecorderState): string[] {
-    if (database.state === 'connected') return [];
+    if (database.state === 'connected') return waiting(spool);
     const why = database.lastError === null ? '' : `: ${database.lastError}`;
     const since = Math.round((now - database.since) / 1000);
     return [`the database is away for ${since} s, the spool holds ${spool.readings} readings${why}`];
   }
 }
+
+/** The database answers and still lacks readings: they are on their way, or it takes less than comes in. */
+const waiting = ({ readings, oldest }: SpoolStatus): string[] =>
+  oldest === null
+    ? []
+    : [
+        `the spool holds ${readings} readings since ${new Date(oldest).toISOString()} that the database has yet to take`,
+      ];
 
 /** Schedules of which no cycle has ended for three intervals and ten seconds at the least, for people, one line each. */
 export function stalled(

@@ -1,7 +1,7 @@
 // The column dictionary of register-maps/README.md: one good and one bad row for each column, and what `emdc check` really
 // says about the bad one. Written into the README by `npm run maps`.
 
-import { formatProblem } from '../src/errors.js';
+import { formatProblem } from '../src/model/errors.js';
 import { type ColumnKey, columnKeys, columns } from '../src/register-map/columns.js';
 import { type CheckedMap, checkWorkbook } from '../src/register-map/load.js';
 import { meterSettings } from '../src/register-map/meter-sheet.js';

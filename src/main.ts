@@ -2,13 +2,12 @@
 // The `emdc` command. Knows the commands by name and one line each; a command's own file (and whatever it imports) is
 // loaded only when it is asked for, so that `emdc --help` is quick and the daemon carries nothing it does not use.
 
-import './memory.js';
 import process from 'node:process';
 import { Command, CommanderError } from 'commander';
 import { commands } from './cli/commands.js';
 import { explainError, failed, usage } from './cli/exit.js';
-import { EmdcError } from './errors.js';
-import { version } from './paths.js';
+import { version } from './config/paths.js';
+import { EmdcError } from './model/errors.js';
 
 /** Loads the commands whose names occur among `args`; the others are known by their summary alone. */
 async function program(args: readonly string[]): Promise<Command> {

@@ -1,7 +1,7 @@
 // Which meter of a configuration a command is about.
 
-import { EmdcError } from '../errors.js';
-import type { Meter } from '../meter.js';
+import { EmdcError } from '../model/errors.js';
+import type { Meter } from '../model/meter.js';
 
 /** Throws EmdcError `which-meter`, listing the names there are. */
 export function chooseMeter(meters: readonly Meter[], name: string | undefined): Meter {

@@ -3,8 +3,8 @@
 import { writeFileSync } from 'node:fs';
 import process from 'node:process';
 import { Command, Option } from 'commander';
-import { systemClock } from '../clock.js';
-import type { Meter } from '../meter.js';
+import { systemClock } from '../model/clock.js';
+import type { Meter } from '../model/meter.js';
 import { chooseMeter } from './choose-meter.js';
 import { loadFrom, printWarnings, withConfigOptions } from './config-options.js';
 import { failed } from './exit.js';

@@ -5,7 +5,7 @@ import process from 'node:process';
 import { type Command, Option } from 'commander';
 import type { ConfigSources, LoadedConfig } from '../config/load.js';
 import { type Key, keyNames, keys, meterKeys, single, singleNames } from '../config/schema.js';
-import { formatProblem } from '../errors.js';
+import { formatProblem } from '../model/errors.js';
 
 const meterOptions = singleNames.map((name) => new Option(`--${single[name].flag} <value>`, meterKeys[name].doc));
 

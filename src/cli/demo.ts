@@ -3,11 +3,11 @@
 import { createServer } from 'node:net';
 import process from 'node:process';
 import { Command } from 'commander';
-import { systemClock } from '../clock.js';
 import type { Config } from '../config/config.js';
+import { packageRoot } from '../config/paths.js';
 import { type Daemon, startDaemon } from '../daemon.js';
-import { type Meter, topicOf } from '../meter.js';
-import { packageRoot } from '../paths.js';
+import { systemClock } from '../model/clock.js';
+import { type Meter, topicOf } from '../model/meter.js';
 import { type MeterServer, startMeterServer } from '../simulate/meter-server.js';
 import { simulateMeter } from '../simulate/simulated-meter.js';
 import { configSources, loadFrom, withConfigOptions } from './config-options.js';

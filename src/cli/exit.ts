@@ -2,7 +2,7 @@
 // nobody foresaw when EMDC_TRACE is set, since those are for a bug report.
 
 import process from 'node:process';
-import { EmdcError, InvalidInput, messageOf } from '../errors.js';
+import { EmdcError, InvalidInput, messageOf } from '../model/errors.js';
 
 export const done = 0;
 export const failed = 1;

@@ -3,10 +3,10 @@
 import { readFile } from 'node:fs/promises';
 import process from 'node:process';
 import { Command, InvalidArgumentError } from 'commander';
-import { EmdcError, messageOf } from '../errors.js';
 import { generate, totalSamples } from '../gendata/generate.js';
 import { parseSeries } from '../gendata/series.js';
-import { createLogger } from '../logger.js';
+import { createLogger } from '../log/logger.js';
+import { EmdcError, messageOf } from '../model/errors.js';
 import { openBulk } from '../store/bulk.js';
 import { loadFrom, printWarnings, withConfigOptions } from './config-options.js';
 import { startProgress } from './progress.js';

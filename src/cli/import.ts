@@ -6,7 +6,7 @@ import { Command } from 'commander';
 import { importAncestor } from '../import/ancestor.js';
 import { importEmdc, isEmdc } from '../import/emdc.js';
 import type { Finding, Report } from '../import/report.js';
-import { createLogger } from '../logger.js';
+import { createLogger } from '../log/logger.js';
 import { openBulk } from '../store/bulk.js';
 import { redactUrl } from '../store/open.js';
 import { openReader } from '../store/reader.js';

@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import process from 'node:process';
 import { Command } from 'commander';
-import { EmdcError, messageOf } from '../errors.js';
+import { EmdcError, messageOf } from '../model/errors.js';
 
 export const mapCommand = (): Command =>
   new Command('map').description('Register maps: start a new one.').addCommand(

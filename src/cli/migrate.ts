@@ -1,8 +1,8 @@
 // `emdc migrate`: brings the database's tables up to date, as `emdc run` does at its start.
 
 import { Command } from 'commander';
-import { createLogger } from '../logger.js';
-import { redact } from '../redact.js';
+import { createLogger } from '../log/logger.js';
+import { redact } from '../log/redact.js';
 import { openStore } from '../store/open.js';
 import { loadFrom, printWarnings, withConfigOptions } from './config-options.js';
 

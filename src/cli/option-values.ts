@@ -1,7 +1,7 @@
 // Values of flags that are not keys of the configuration: judged where they are parsed, so that a wrong one is wrong usage.
 
 import { InvalidArgumentError } from 'commander';
-import { Expected } from '../config/expected.js';
+import { Expected } from '../config/format-error.js';
 import { formats } from '../config/formats.js';
 
 export const wholeNumber =

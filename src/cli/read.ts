@@ -2,15 +2,15 @@
 
 import process from 'node:process';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { systemClock } from '../clock.js';
 import { interpretationHeadings, interpretRegisters } from '../codec/interpret.js';
-import { MeterPoller } from '../collect/poll.js';
-import { Tap } from '../collect/tap.js';
-import { silentLog } from '../log.js';
-import type { Meter, RegisterFunction } from '../meter.js';
+import { MeterPoller } from '../collect/poll-meter.js';
+import { Tap } from '../commission/recording-link.js';
 import { openLinkPool } from '../modbus/pool.js';
 import type { LinkPool } from '../modbus/reader.js';
-import { forgetfulPlans } from '../plan/learned.js';
+import { systemClock } from '../model/clock.js';
+import { silentLog } from '../model/log.js';
+import type { Meter, RegisterFunction } from '../model/meter.js';
+import { forgetfulPlans } from '../plan/refused-registers.js';
 import { chooseMeter } from './choose-meter.js';
 import { configSources, loadFrom, printWarnings, withConfigOptions } from './config-options.js';
 import { done, failed } from './exit.js';

@@ -2,9 +2,9 @@
 // and meters that did not change must not miss a slot over it.
 
 import type { Daemon } from '../daemon.js';
-import { formatProblem, messageOf } from '../errors.js';
-import type { Log } from '../log.js';
-import { loadApart, type Sources } from './load-apart.js';
+import { formatProblem, messageOf } from '../model/errors.js';
+import type { Log } from '../model/log.js';
+import { loadApart, type Sources } from './config-thread.js';
 
 /** A faulty configuration changes nothing, and is said in full. Never rejects. */
 export async function reloadInto(daemon: Pick<Daemon, 'reload'>, sources: Sources, log: Log): Promise<void> {

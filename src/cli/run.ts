@@ -3,7 +3,7 @@
 import process from 'node:process';
 import { Command } from 'commander';
 import { configSources, withConfigOptions } from './config-options.js';
-import { loadApart } from './load-apart.js';
+import { loadApart } from './config-thread.js';
 
 export const runCommand = (): Command =>
   withConfigOptions(new Command('run'))

@@ -4,10 +4,10 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { Command, Option } from 'commander';
-import { systemClock } from '../clock.js';
 import type { Fit, FoundUnit, SunSpecModel } from '../commission/scan.js';
-import type { Meter, RegisterMap } from '../meter.js';
-import { packageRoot } from '../paths.js';
+import { packageRoot } from '../config/paths.js';
+import { systemClock } from '../model/clock.js';
+import type { Meter, RegisterMap } from '../model/meter.js';
 import { failed } from './exit.js';
 import { duration, unitIds, wholeNumber } from './option-values.js';
 

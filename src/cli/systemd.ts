@@ -4,7 +4,7 @@
 
 import { execFile } from 'node:child_process';
 import process from 'node:process';
-import type { Log } from '../log.js';
+import type { Log } from '../model/log.js';
 
 export interface Systemd {
   ready(status: string): void;

@@ -1,10 +1,10 @@
 // From a block's bytes to values. Everything that a map says about a metric is worked out once, when the decoder is
 // compiled; a poll then only reads, compares and multiplies, into columns that its caller made. Pure: no clock, no I/O.
 
-import { EmdcError } from '../errors.js';
-import type { Meter, Metric } from '../meter.js';
-import type { Block } from '../plan/block.js';
-import type { MissingReason } from '../reading.js';
+import type { Block } from '../model/block.js';
+import { EmdcError } from '../model/errors.js';
+import type { Meter, Metric } from '../model/meter.js';
+import type { MissingReason } from '../model/poll.js';
 import { type RawType, rawTypeOf } from './raw.js';
 import { powerOfTen, type Ratios, ratioOf, scaleOf } from './scaling.js';
 import { codeBits, layoutProblem, needsReorder, reorder } from './words.js';

@@ -1,7 +1,7 @@
 // The codec's other direction: from a value in the metric's unit to the registers a meter would answer with. Serves the
 // simulator and the round-trip tests; nothing here or anywhere else writes to a meter.
 
-import type { Metric } from '../meter.js';
+import type { Metric } from '../model/meter.js';
 import { rawTypeOf } from './raw.js';
 import { powerOfTen, type Ratios, ratioOf, scaleOf } from './scaling.js';
 import { codeBits, reorder } from './words.js';

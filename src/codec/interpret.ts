@@ -1,7 +1,7 @@
 // The same registers as every type in both word orders, side by side: where a person who does not trust a map looks for
 // the reading that makes sense.
 
-import type { DataType, Metric, Order } from '../meter.js';
+import type { DataType, Metric, Order } from '../model/meter.js';
 import { decodeMetric } from './decode.js';
 
 interface View {

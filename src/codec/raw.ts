@@ -2,7 +2,7 @@
 // `read` gives NaN for what is no number (NaN, infinity, digits the type cannot hold). `write` rounds to the nearest
 // value that the type can hold, as a meter saturates at the end of its range. 64-bit values become the nearest double.
 
-import type { BitType, DataType } from '../meter.js';
+import type { BitType, DataType } from '../model/meter.js';
 
 export interface RawType {
   /** Registers that a value can take. */

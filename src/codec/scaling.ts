@@ -2,7 +2,7 @@
 // ratio + offset, where a factor that a metric does not have is left out. So a stored value is, bit for bit, what anyone
 // gets who multiplies the register by the map's Scaling Factor.
 
-import type { Metric } from '../meter.js';
+import type { Metric } from '../model/meter.js';
 
 export interface Ratios {
   readonly ctRatio: number;

@@ -1,7 +1,7 @@
 // Registers as they lie on the wire, and the one order that the codec computes in: most significant byte first. Which data
 // type fits how many registers is decided here and in raw.ts alone.
 
-import type { DataType, Metric, Order, RegisterFunction } from '../meter.js';
+import type { DataType, Metric, Order, RegisterFunction } from '../model/meter.js';
 import { rawTypeOf } from './raw.js';
 
 /** Most registers, or bits, that the protocol lets one request read (Modbus Application Protocol V1.1b3, 6.1–6.4). */

@@ -1,12 +1,12 @@
 // One unit's requests within one poll: how often a failed one is tried again, how long one may take, and what the outcome
 // says about the unit. Ends at the deadline or when the collector stops, whichever comes first.
 
-import type { Clock } from '../clock.js';
-import { messageOf } from '../errors.js';
-import type { Meter } from '../meter.js';
 import { ModbusFailure } from '../modbus/failure.js';
 import type { Asking, Link, ReadRequest } from '../modbus/reader.js';
-import type { Span } from '../plan/block.js';
+import type { Span } from '../model/block.js';
+import type { Clock } from '../model/clock.js';
+import { messageOf } from '../model/errors.js';
+import type { Meter } from '../model/meter.js';
 
 export type Asked =
   | { readonly kind: 'answer'; readonly data: Buffer }

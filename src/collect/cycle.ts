@@ -2,19 +2,19 @@
 // other; by hand, the same work is shared with what is already under way. A meter has at most one turn at work and one
 // waiting, each with a deadline; what cannot be done in time is recorded as missing, never queued without bound.
 
-import type { Clock } from '../clock.js';
-import { EmdcError } from '../errors.js';
-import type { Latest } from '../latest.js';
-import type { Log } from '../log.js';
-import type { Meter, MeterSchedule } from '../meter.js';
-import { countReasons, type Poll, storedCount } from '../reading.js';
+import type { Clock } from '../model/clock.js';
+import { EmdcError } from '../model/errors.js';
+import type { Log } from '../model/log.js';
+import type { Meter, MeterSchedule } from '../model/meter.js';
+import { countReasons, type Poll, storedCount } from '../model/poll.js';
+import type { CollectRequest, CollectRow } from '../model/status.js';
 import type { Recorder } from '../record/recorder.js';
-import type { CollectRequest, CollectRow } from '../service.js';
+import { scheduleKeyOf, type Tick } from '../schedule/scheduler.js';
+import type { SlotSpan } from '../schedule/slots.js';
 import { Gather } from './gather.js';
 import { Job, type Poller, type Settled, Turns } from './job.js';
-import { Lane } from './lane.js';
-import { scheduleKeyOf, type Tick } from './schedule.js';
-import type { SlotSpan } from './slots.js';
+import type { Latest } from './latest.js';
+import { Lane } from './link-queue.js';
 
 export interface CycleOptions {
   readonly clock: Clock;

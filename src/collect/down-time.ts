@@ -1,7 +1,7 @@
 // Tells the recorder when a meter's first slot comes, so that the slots before it, which passed while the collector was
 // down, get their account.
 
-import type { Meter } from '../meter.js';
+import type { Meter } from '../model/meter.js';
 import type { Recorder } from '../record/recorder.js';
 
 export class DownTime {

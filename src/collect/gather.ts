@@ -2,10 +2,9 @@
 // the others back for longer than the linger. A meter's polls go in the order in which they were done, whatever cycle
 // they belong to: the newest slot on record says that all before it are, too.
 
-import type { Clock } from '../clock.js';
-import type { Poll } from '../reading.js';
+import type { Clock } from '../model/clock.js';
+import type { Poll } from '../model/poll.js';
 import type { Fate, Recorder } from '../record/recorder.js';
-import { collectAfter } from './garbage.js';
 import type { Job } from './job.js';
 
 export interface GatherOptions {
@@ -45,7 +44,6 @@ export class Gather {
       this.flush();
     }
     await Promise.all(this.#records);
-    collectAfter(this.#expected);
   }
 
   /** What came of a job. */

@@ -15,8 +15,8 @@
 // gateway sends in place of a silent unit) is an answer. A silent link does not lengthen its meters' pauses: when it comes
 // back, all of them are asked at once.
 
-import type { MissingReason, Poll } from '../reading.js';
-import type { MeterState } from '../service.js';
+import type { MissingReason, Poll } from '../model/poll.js';
+import type { MeterState } from '../model/status.js';
 
 export interface Health {
   readonly state: Exclude<MeterState, 'probing'>;

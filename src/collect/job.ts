@@ -1,15 +1,15 @@
 // One meter's turn at one slot, from the tick that asks for it to the record that makes it durable, and what the lane
 // needs to know of the meter between turns.
 
-import type { Log } from '../log.js';
-import { linkKeyOf, type Meter } from '../meter.js';
-import type { MissingReason, Poll } from '../reading.js';
+import type { Log } from '../model/log.js';
+import { linkKeyOf, type Meter } from '../model/meter.js';
+import type { MissingReason, Poll } from '../model/poll.js';
+import type { MeterCounters } from '../model/status.js';
 import type { Fate } from '../record/recorder.js';
-import type { MeterCounters } from '../service.js';
+import { scheduleKeyOf } from '../schedule/scheduler.js';
 import type { Gather } from './gather.js';
 import { type Health, startingHealth, troubled } from './health.js';
-import type { Polled, PollRequest } from './poll.js';
-import { scheduleKeyOf } from './schedule.js';
+import type { Polled, PollRequest } from './poll-meter.js';
 
 /** What of poll.ts the cycle needs: it decides when, how often and until when a meter is asked; poll.ts how. */
 export interface Poller {

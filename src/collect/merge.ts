@@ -1,6 +1,6 @@
 // One poll out of two tries at the same slot: what the first try did not get, the second may fill in. Pure.
 
-import type { MissingReason, Poll } from '../reading.js';
+import type { MissingReason, Poll } from '../model/poll.js';
 
 export function mergePolls(first: Poll, second: Poll): Poll {
   const values = Float64Array.from(first.values);

@@ -2,13 +2,13 @@
 // missing. Ends early where the unit is silent, the time is over or the collector stops.
 
 import type { Columns, Decoder } from '../codec/decode.js';
-import type { Meter } from '../meter.js';
 import type { ModbusFailure } from '../modbus/failure.js';
-import type { Block, Span } from '../plan/block.js';
-import type { MissingReason } from '../reading.js';
+import type { Block, Span } from '../model/block.js';
+import type { Meter } from '../model/meter.js';
+import type { MissingReason } from '../model/poll.js';
 import { type Asked, type Asker, meaningOf, type Taker } from './ask.js';
-import type { Answer } from './explore.js';
-import type { Polled, PollResult } from './poll.js';
+import type { Answer } from './find-refused.js';
+import type { Polled, PollResult } from './poll-meter.js';
 
 export interface PassInit {
   readonly meter: Meter;

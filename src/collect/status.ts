@@ -1,13 +1,13 @@
 // The collector's state in one structure, and whether it does its job.
 
-import type { MeterSchedule } from '../meter.js';
-import { version } from '../paths.js';
+import { version } from '../config/paths.js';
+import type { MeterSchedule } from '../model/meter.js';
+import type { MeterStatus, ServiceStatus, SpoolStatus } from '../model/status.js';
 import type { RecorderState } from '../record/recorder.js';
-import type { MeterStatus, ServiceStatus, SpoolStatus } from '../service.js';
+import type { Role } from '../schedule/leadership.js';
+import { scheduleKeyOf } from '../schedule/scheduler.js';
 import type { CycleFigures } from './cycle.js';
 import type { Turns } from './job.js';
-import type { Role } from './leadership.js';
-import { scheduleKeyOf } from './schedule.js';
 
 export interface StatusSources {
   readonly now: number;

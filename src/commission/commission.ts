@@ -1,12 +1,12 @@
 // A live meter and its map, from the first question to the report.
 
-import type { Clock } from '../clock.js';
-import type { Meter } from '../meter.js';
 import { ModbusFailure } from '../modbus/failure.js';
 import type { Link } from '../modbus/reader.js';
+import type { Clock } from '../model/clock.js';
+import type { Meter } from '../model/meter.js';
 import { diagnose } from './diagnose.js';
 import { judgeOverTime } from './findings.js';
-import { imageValues } from './image.js';
+import { imageValues } from './register-snapshot.js';
 import { type Facts, makeReport, type Report } from './report.js';
 import { countConnections, findLargestBlock, spansToRead, surveyMeter } from './survey.js';
 

@@ -2,9 +2,9 @@
 // words exchanged, a scale ten times too large, phases crossed, or one row wrong. It tries corrections from the simplest
 // on and keeps the one after which the meter's values agree with each other; a map that already agrees is left alone.
 
-import type { Metric } from '../meter.js';
-import { type Ratios, type RegisterImage, SHIFTS, type Shift, valueAt } from './image.js';
+import type { Metric } from '../model/meter.js';
 import { measurandOf, PHASES, type Quantity, unitFactor } from './quantity.js';
+import { type Ratios, type RegisterImage, SHIFTS, type Shift, valueAt } from './register-snapshot.js';
 import { type Finding, judge, rulesFor } from './rules.js';
 
 export type Correction =

@@ -1,7 +1,7 @@
 // What only several rounds can show: counters that run backward or too fast, values that never move or are another
 // metric's, bit for bit.
 
-import type { Metric } from '../meter.js';
+import type { Metric } from '../model/meter.js';
 import { measurandOf, unitFactor } from './quantity.js';
 import type { Finding } from './rules.js';
 

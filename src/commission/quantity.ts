@@ -1,7 +1,7 @@
 // What a metric measures and on which phase, told from its unit and the names that register maps use (the ancestor's
 // `Voltage_AN`, SunSpec's `PhVphA`). Plausibility rules are written in these words.
 
-import type { MetricInfo } from '../meter.js';
+import type { MetricInfo } from '../model/meter.js';
 
 export type Quantity =
   | 'voltage'

@@ -1,11 +1,11 @@
 // The commissioning report as data and as text for a terminal. What it says: how
 // the meter answers, every metric's value as mapped and as corrected, what does not agree, and which cells to change.
 
-import type { Meter, Metric } from '../meter.js';
-import type { Span } from '../plan/block.js';
+import type { Span } from '../model/block.js';
+import type { Meter, Metric } from '../model/meter.js';
 import type { RowChange } from '../register-map/correct.js';
 import { type Correction, correctedMetrics, type Diagnosis } from './diagnose.js';
-import type { RegisterImage } from './image.js';
+import type { RegisterImage } from './register-snapshot.js';
 import type { Finding } from './rules.js';
 import type { Survey } from './survey.js';
 

@@ -2,7 +2,7 @@
 // off, as a multiple of what honest measuring explains (below 1: fine): values of one meter are not read at one instant,
 // transformers and harmonics add their part, so the tolerances are wide.
 
-import type { MetricInfo } from '../meter.js';
+import type { MetricInfo } from '../model/meter.js';
 import { LINE_PHASES, type Measurand, measurandOf, PHASES, type Phase, type Quantity, unitFactor } from './quantity.js';
 
 export interface Finding {

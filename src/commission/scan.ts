@@ -1,11 +1,11 @@
 // What is behind a host: which unit ids answer, which of the known register maps fits each best, and SunSpec's own
 // directory where there is one. Reads only, one request at a time.
 
-import type { Meter, RegisterMap } from '../meter.js';
 import { ModbusFailure } from '../modbus/failure.js';
 import type { Link } from '../modbus/reader.js';
-import { imageValues, RegisterImage } from './image.js';
+import type { Meter, RegisterMap } from '../model/meter.js';
 import { measurandOf } from './quantity.js';
+import { imageValues, RegisterImage } from './register-snapshot.js';
 import { judge, rulesFor } from './rules.js';
 import { type SurveyOptions, surveyMeter } from './survey.js';
 

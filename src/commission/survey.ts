@@ -2,12 +2,12 @@
 // how long an answer takes; and, where allowed, its largest block, its connections and whether it needs a pause. Reads
 // only, one request at a time over one connection, paced.
 
-import type { Clock } from '../clock.js';
-import type { Meter, Metric, RegisterFunction } from '../meter.js';
 import { ModbusFailure } from '../modbus/failure.js';
 import type { Link } from '../modbus/reader.js';
-import type { Span } from '../plan/block.js';
-import { RegisterImage } from './image.js';
+import type { Span } from '../model/block.js';
+import type { Clock } from '../model/clock.js';
+import type { Meter, Metric, RegisterFunction } from '../model/meter.js';
+import { RegisterImage } from './register-snapshot.js';
 
 export interface Survey {
   readonly images: readonly RegisterImage[];

@@ -1,6 +1,6 @@
 // The configuration as the program uses it: validated, durations in milliseconds, sizes in bytes, meters with their maps.
 
-import type { Meter } from '../meter.js';
+import type { Meter } from '../model/meter.js';
 
 /** Milliseconds, or null for "forever". */
 export type Retention = number | null;

@@ -2,7 +2,7 @@
 // with seconds first; `*`, numbers, names of months and days, ranges, lists, steps after `*` or a range. What passes
 // here means the same to node-cron (a test compares them).
 
-import { Expected } from './expected.js';
+import { Expected } from './format-error.js';
 
 interface Field {
   readonly name: string;

@@ -1,7 +1,7 @@
 // What a new configuration changes, for the log of a reload. Pure.
 
 import { isDeepStrictEqual } from 'node:util';
-import type { Meter, Metric } from '../meter.js';
+import type { Meter, Metric } from '../model/meter.js';
 import type { Config } from './config.js';
 
 export interface Difference {

@@ -3,11 +3,11 @@
 
 import { readFile } from 'node:fs/promises';
 import { type Document, isNode, LineCounter, parseDocument, type YAMLError } from 'yaml';
-import { messageOf, type Problem } from '../errors.js';
-import { isSecretName } from '../redact.js';
-import { didYouMean } from './expected.js';
-import { isRecord, problemAt, type Raw, type RawMeter } from './raw.js';
+import { isSecretName } from '../log/redact.js';
+import { messageOf, type Problem } from '../model/errors.js';
+import { didYouMean } from './format-error.js';
 import { type KeyName, keyNames, meterKeyNames } from './schema.js';
+import { isRecord, problemAt, type Raw, type RawMeter } from './source-value.js';
 
 export interface FileContents {
   readonly settings: ReadonlyMap<KeyName, Raw>;

@@ -2,7 +2,7 @@
 // uses. Each throws Expected and says what to write instead. convict gets them as its formats; meters use them directly.
 
 import { isIP } from 'node:net';
-import { Expected } from './expected.js';
+import { Expected } from './format-error.js';
 import { type ParsedSchedule, parseSchedule } from './schedule.js';
 
 /** What a key says about its values beyond the format. Lengths of time in ms, sizes in bytes. */

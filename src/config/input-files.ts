@@ -3,8 +3,8 @@
 
 import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
-import { packageRoot } from '../paths.js';
-import type { Raw } from './raw.js';
+import { packageRoot } from './paths.js';
+import type { Raw } from './source-value.js';
 
 export class InputFiles {
   readonly #configFile: string | null;

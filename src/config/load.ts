@@ -3,15 +3,15 @@
 
 import { existsSync } from 'node:fs';
 import process from 'node:process';
-import type { Problem } from '../errors.js';
+import type { Problem } from '../model/errors.js';
 import type { Config, LogFormat, LogLevel } from './config.js';
+import { readEnvironment, readFlags, singleMeter } from './env-and-flags.js';
 import { readConfigFile } from './file.js';
 import { InputFiles } from './input-files.js';
 import { buildMeters, type MapLoader, refuseErrors } from './meters.js';
-import { readEnvironment, readFlags, singleMeter } from './outside.js';
-import { problemAt, type Raw } from './raw.js';
 import { type Key, type KeyName, keys, type Values } from './schema.js';
 import { layerSettings } from './settings.js';
+import { problemAt, type Raw } from './source-value.js';
 
 export interface ConfigSources {
   /** null: no file, or the one that EMDC_CONFIG names. */

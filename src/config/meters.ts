@@ -1,14 +1,14 @@
 // From meters as written to meters as the program uses them: every key judged, names unique, maps loaded (each once), and
 // what the map knows of its meter taken as default where the configuration is silent.
 
-import { InvalidInput, type Problem } from '../errors.js';
-import type { Meter, RegisterMap } from '../meter.js';
-import { Expected } from './expected.js';
+import { InvalidInput, type Problem } from '../model/errors.js';
+import type { Meter, RegisterMap } from '../model/meter.js';
+import { Expected } from './format-error.js';
 import { formats } from './formats.js';
 import type { InputFiles } from './input-files.js';
-import { problemAt, type Raw, type RawMeter } from './raw.js';
 import { type Key, type MeterKeyName, type MeterValues, meterKeyNames, meterKeys } from './schema.js';
 import type { Settings } from './settings.js';
+import { problemAt, type Raw, type RawMeter } from './source-value.js';
 
 /** Reads a register map: `checkRegisterMap` of register-map/load. */
 export type MapLoader = (

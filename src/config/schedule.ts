@@ -2,7 +2,7 @@
 // slots fall on the same places of the clock every day and meters with different starts still meet.
 
 import { parseCron } from './cron.js';
-import { Expected } from './expected.js';
+import { Expected } from './format-error.js';
 
 export interface ParsedSchedule {
   readonly text: string;

@@ -3,11 +3,11 @@
 // `80abc` for 80 and `yes` for true.
 
 import convict from 'convict';
-import type { Problem } from '../errors.js';
-import { Expected } from './expected.js';
+import type { Problem } from '../model/errors.js';
+import { Expected } from './format-error.js';
 import { formats } from './formats.js';
-import { problemAt, type Raw } from './raw.js';
 import { envOf, type Key, type KeyName, keyNames, keys, type Values } from './schema.js';
+import { problemAt, type Raw } from './source-value.js';
 
 export interface Settings {
   /** null: there are problems. */

@@ -1,7 +1,7 @@
 // One entry of a data-generation file, in the words of the ancestor's gendata (kjiwa/lotus-leaf, src/gendata), with its
 // defaults; or everything that is wrong with the file.
 
-import { InvalidInput, messageOf, type Problem } from '../errors.js';
+import { InvalidInput, messageOf, type Problem } from '../model/errors.js';
 import { parseJsonWithComments } from './json-comments.js';
 
 /** value(t) = offset + cosine × cos(2πt/period) + sine × sin(2πt/period) ± spread, t in seconds since `start` */

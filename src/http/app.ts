@@ -3,18 +3,18 @@
 import express, { type NextFunction, type Request, type Response } from 'express';
 import { rateLimit } from 'express-rate-limit';
 import helmet from 'helmet';
-import type { Clock } from '../clock.js';
-import type { Log } from '../log.js';
-import type { Service } from '../service.js';
+import type { Clock } from '../model/clock.js';
+import type { Log } from '../model/log.js';
+import type { Service } from '../model/status.js';
 import { bearerToken, refuseCrossSite } from './authorize.js';
 import { collect } from './collect.js';
-import { HttpProblem, problemHandler } from './failure.js';
 import type { HangUp } from './hang-up.js';
 import { isLoopback } from './loopback.js';
 import { metric } from './metric.js';
 import { OpenMetrics } from './openmetrics.js';
-import { pageHashes, renderPage } from './page.js';
+import { pageHashes, renderPage } from './page/page.js';
 import { ping } from './ping.js';
+import { HttpProblem, problemHandler } from './problem.js';
 import { sendPieces } from './stream.js';
 
 /** Requests a minute from one remote address. Loopback is not limited: a watchdog must always get its answer. */

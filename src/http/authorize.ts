@@ -3,7 +3,7 @@
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { NextFunction, Request, Response } from 'express';
-import { HttpProblem } from './failure.js';
+import { HttpProblem } from './problem.js';
 
 /** Compares digests, so that neither length nor common beginning of a guess shows in the time taken. Empty token: open. */
 export function bearerToken(token: string) {

@@ -6,8 +6,8 @@ import { readFile } from 'node:fs/promises';
 import type { Server } from 'node:https';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import type { Config } from '../config/config.js';
-import { EmdcError, messageOf } from '../errors.js';
-import type { Log } from '../log.js';
+import { EmdcError, messageOf } from '../model/errors.js';
+import type { Log } from '../model/log.js';
 
 export interface Certificate extends SecureContextOptions {
   readonly cert: Buffer;

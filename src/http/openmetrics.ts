@@ -3,10 +3,11 @@
 
 import type { NextFunction, Request, Response } from 'express';
 import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
-import type { Clock } from '../clock.js';
-import type { MeterColumns } from '../latest.js';
-import type { MeterInfo, MetricInfo } from '../meter.js';
-import type { Service } from '../service.js';
+import type { MeterColumns } from '../collect/latest.js';
+import type { Clock } from '../model/clock.js';
+import type { MeterInfo, MetricInfo } from '../model/meter.js';
+import type { Service } from '../model/status.js';
+import { serviceFamilies } from './collector-metrics.js';
 import {
   type FamilyHead,
   type Format,
@@ -17,7 +18,6 @@ import {
   sampleName,
   sampleText,
 } from './exposition.js';
-import { serviceFamilies } from './figures.js';
 import { sendPieces } from './stream.js';
 
 const CONTENT_TYPES: Readonly<Record<Format, string>> = {

@@ -2,7 +2,7 @@
 // reported in one answer.
 
 import type { Request } from 'express';
-import { HttpProblem } from './failure.js';
+import { HttpProblem } from './problem.js';
 
 export interface ParameterProblem {
   readonly parameter: string;

@@ -2,7 +2,7 @@
 // as JSON for whoever asks why.
 
 import type { Request, Response } from 'express';
-import type { Service, ServiceStatus } from '../service.js';
+import type { Service, ServiceStatus } from '../model/status.js';
 import { preferred } from './negotiate.js';
 
 export function ping(service: Service) {

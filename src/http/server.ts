@@ -5,17 +5,17 @@ import { createServer, type Server, type ServerOptions, type ServerResponse } fr
 import { createServer as createSecureServer, Server as SecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Clock } from '../clock.js';
 import type { Config } from '../config/config.js';
-import { EmdcError } from '../errors.js';
-import type { Log } from '../log.js';
-import type { Service } from '../service.js';
+import type { Clock } from '../model/clock.js';
+import { EmdcError } from '../model/errors.js';
+import type { Log } from '../model/log.js';
+import type { Service } from '../model/status.js';
 import { createApp } from './app.js';
 import { readCertificate, renewCertificate } from './certificate.js';
 import { boundConnections } from './connections.js';
-import { HttpProblem, problemDocument } from './failure.js';
 import { HangUp } from './hang-up.js';
 import { isLoopback } from './loopback.js';
+import { HttpProblem, problemDocument } from './problem.js';
 
 export const MAX_CONNECTIONS = 256;
 export const MAX_HEADER_BYTES = 16 * 1024;

@@ -1,6 +1,6 @@
 // What a row of the ancestor's tables (VOLTTRON's historian schema) means here.
 
-import type { MeterInfo, MetricInfo } from '../meter.js';
+import type { MeterInfo, MetricInfo } from '../model/meter.js';
 
 /** A number, or a truth value as 1 and 0; null: nothing that a reading can hold. */
 export function parseValue(text: string): number | null {

@@ -1,7 +1,7 @@
 // Copies an ancestor's database (VOLTTRON's historian schema: topics, meta, data) in order of time. What was copied stays
 // as it is when it is copied again; an interrupted copy goes on where it was. Rows that mean nothing are counted, not fatal.
 
-import type { MetricInfo } from '../meter.js';
+import type { MetricInfo } from '../model/meter.js';
 import type { Bulk, Row, TopicIds } from '../store/bulk.js';
 import type { Reader } from '../store/reader.js';
 import { importedMeter, metricOf, parseValue, splitTopic } from './ancestor-row.js';

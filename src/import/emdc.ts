@@ -1,7 +1,7 @@
 // Copies everything from another EMDC database: meters, topics, rollups, polls, reasons, coverage, readings. Topics and meters keep
 // their names and get ids of this database.
 
-import type { DataType, MeterInfo, MetricInfo } from '../meter.js';
+import type { DataType, MeterInfo, MetricInfo } from '../model/meter.js';
 import type { Bulk, TopicIds } from '../store/bulk.js';
 import type { Reader } from '../store/reader.js';
 import type { Dialect } from '../store/store.js';

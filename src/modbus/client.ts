@@ -3,7 +3,7 @@
 // garbage for ever, its queue loses innocent requests, and an odd byte in its listener ends the process.
 
 import type { Socket } from 'node:net';
-import type { RegisterFunction } from '../meter.js';
+import type { RegisterFunction } from '../model/meter.js';
 import { jsmodbus } from './jsmodbus.js';
 import type { ReadRequest } from './reader.js';
 

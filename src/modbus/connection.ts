@@ -2,7 +2,7 @@
 // never used again. Judges every byte before a client parses it, and holds one frame's worth of memory at most.
 
 import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
-import { messageOf } from '../errors.js';
+import { messageOf } from '../model/errors.js';
 import { pace } from '../pace.js';
 import { offAbort, onAbort } from './abort.js';
 import { type Answer, ExceptionAnswer, type Receiver, UnitClient } from './client.js';

@@ -1,7 +1,7 @@
 // Why a read over Modbus failed: what link.ts makes of every foreign error, and all that the flow sees of one.
 
-import { EmdcError, messageOf } from '../errors.js';
-import type { MissingReason } from '../reading.js';
+import { EmdcError, messageOf } from '../model/errors.js';
+import type { MissingReason } from '../model/poll.js';
 
 export type ModbusFailureKind =
   | 'timeout'

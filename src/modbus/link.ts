@@ -3,9 +3,9 @@
 // once more on a new connection. When to try a meter again is not decided here, but every request that waits while a
 // connection fails, fails with it.
 
-import { systemClock } from '../clock.js';
-import type { Log } from '../log.js';
-import { linkKeyOf } from '../meter.js';
+import { systemClock } from '../model/clock.js';
+import type { Log } from '../model/log.js';
+import { linkKeyOf } from '../model/meter.js';
 import { offAbort, onAbort } from './abort.js';
 import { Connection } from './connection.js';
 import { ModbusFailure } from './failure.js';

@@ -1,7 +1,7 @@
 // All links, one per host:port: links work in parallel, the requests on one never do.
 
-import { type Log, silentLog } from '../log.js';
-import { linkKeyOf } from '../meter.js';
+import { type Log, silentLog } from '../model/log.js';
+import { linkKeyOf } from '../model/meter.js';
 import { ModbusLink } from './link.js';
 import type { LinkPool } from './reader.js';
 

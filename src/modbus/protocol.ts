@@ -2,7 +2,7 @@
 // to the one in flight. Pure. Sources: MODBUS Application Protocol V1.1b3 (6.1–6.4, 7), Messaging on TCP/IP V1.0b (3.1).
 
 import { isBitTable, protocolLimit } from '../codec/words.js';
-import type { RegisterFunction } from '../meter.js';
+import type { RegisterFunction } from '../model/meter.js';
 import type { ReadRequest } from './reader.js';
 
 export const FUNCTION_CODES: Readonly<Record<RegisterFunction, number>> = {

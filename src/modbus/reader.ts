@@ -1,6 +1,6 @@
 // What the flow knows of Modbus: ask a link for registers, get their bytes or a named failure.
 
-import type { RegisterFunction } from '../meter.js';
+import type { RegisterFunction } from '../model/meter.js';
 import type { ModbusFailure } from './failure.js';
 
 export interface ReadRequest {

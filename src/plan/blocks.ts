@@ -6,8 +6,8 @@
 // for every metric, each place where the block that ends with it can begin finds the optimum.
 
 import { isBitTable, protocolLimit } from '../codec/words.js';
-import type { Metric, RegisterFunction } from '../meter.js';
-import type { Block, Learned, Plan, Refusal, Span } from './block.js';
+import type { Block, Learned, Plan, Refusal, Span } from '../model/block.js';
+import type { Metric, RegisterFunction } from '../model/meter.js';
 
 export interface PlanLimits {
   /** Most registers in one request; a request for bits takes 16 for each. */

@@ -1,8 +1,8 @@
 // A plan in numbers that people can judge before the first request goes out: what it reads, what it reads in vain, and
 // about how long it takes. Pure.
 
-import type { Metric, RegisterFunction } from '../meter.js';
-import type { Plan, Refusal } from './block.js';
+import type { Plan, Refusal } from '../model/block.js';
+import type { Metric, RegisterFunction } from '../model/meter.js';
 
 export interface BlockSummary {
   readonly function: RegisterFunction;

@@ -3,10 +3,10 @@
 // the spool keeps where a gap `down` ends (an open gap), ahead of all that is read: then the next process can still find
 // where it begins, should this one be killed.
 
-import { slotsSince } from '../collect/slots.js';
-import type { Log } from '../log.js';
-import type { MeterInfo } from '../meter.js';
-import type { Gap } from '../reading.js';
+import type { Log } from '../model/log.js';
+import type { MeterInfo } from '../model/meter.js';
+import type { Gap } from '../model/poll.js';
+import { slotsSince } from '../schedule/slots.js';
 import type { Batch, Fate } from './recorder.js';
 
 /** A meter's first slot in this process, or its first one after some were passed over. */

@@ -1,6 +1,6 @@
 // Sums over what is recorded together.
 
-import { type Gap, storedCount } from '../reading.js';
+import { type Gap, storedCount } from '../model/poll.js';
 import type { Batch } from './recorder.js';
 import type { Entry } from './segment.js';
 

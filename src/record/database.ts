@@ -2,10 +2,10 @@
 // every wait for it, and says when its state changes. A write that is given up here may still succeed later: writing twice
 // is harmless, so the caller keeps its data and writes it again.
 
-import type { Clock } from '../clock.js';
-import { EmdcError, messageOf } from '../errors.js';
-import type { Log } from '../log.js';
-import type { DatabaseStatus } from '../service.js';
+import type { Clock } from '../model/clock.js';
+import { EmdcError, messageOf } from '../model/errors.js';
+import type { Log } from '../model/log.js';
+import type { DatabaseStatus } from '../model/status.js';
 import { type Dialect, type Store, type StoreBatch, StoreFailure } from '../store/store.js';
 
 /** `refused` this very data will never be taken. */

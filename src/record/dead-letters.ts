@@ -3,8 +3,8 @@
 
 import { open, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { EmdcError } from '../errors.js';
-import { type Gap, type Poll, storedCount } from '../reading.js';
+import type { EmdcError } from '../model/errors.js';
+import { type Gap, type Poll, storedCount } from '../model/poll.js';
 
 const MAX_FILE_BYTES = 8 * 1024 * 1024;
 

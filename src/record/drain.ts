@@ -1,9 +1,9 @@
 // The recorder's background work, one small step at a time so that live cycles wait for one step at most: brings the
 // database back, moves the spool into it, oldest first, and does its upkeep when there is nothing else to do.
 
-import type { Clock } from '../clock.js';
-import { type EmdcError, messageOf } from '../errors.js';
-import type { Log } from '../log.js';
+import type { Clock } from '../model/clock.js';
+import { type EmdcError, messageOf } from '../model/errors.js';
+import type { Log } from '../model/log.js';
 import type { StoreBatch } from '../store/store.js';
 import type { Database } from './database.js';
 import { DeadLetters } from './dead-letters.js';

@@ -2,8 +2,8 @@
 // get in. A poll is written once, when it is known what the database takes of it: what it says of its readings is true.
 // Interrupted anywhere and done again, the same comes out.
 
-import type { EmdcError } from '../errors.js';
-import type { MissingReason, Poll } from '../reading.js';
+import type { EmdcError } from '../model/errors.js';
+import type { MissingReason, Poll } from '../model/poll.js';
 import type { StoreBatch } from '../store/store.js';
 import type { WriteResult } from './database.js';
 import type { Batch } from './recorder.js';

@@ -2,9 +2,9 @@
 // was, so that the account of an outage without end takes no more room than that of a short one. Only where a later process
 // found no database either, another one begins, so that the slots in between can still be told (see account.ts).
 
-import { LONGEST_GAP_MS, slotsSince } from '../collect/slots.js';
-import type { MeterInfo } from '../meter.js';
-import type { Gap } from '../reading.js';
+import type { MeterInfo } from '../model/meter.js';
+import type { Gap } from '../model/poll.js';
+import { LONGEST_GAP_MS, slotsSince } from '../schedule/slots.js';
 import { isOpen } from './account.js';
 import type { Batch } from './recorder.js';
 

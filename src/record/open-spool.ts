@@ -2,7 +2,7 @@
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EmdcError, messageOf } from '../errors.js';
+import { EmdcError, messageOf } from '../model/errors.js';
 import { syncDirectory } from './segment-file.js';
 import { findSegments } from './segments.js';
 import { Spool, type SpoolOptions } from './spool.js';

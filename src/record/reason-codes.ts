@@ -1,6 +1,6 @@
 // Reasons as numbers in the spool's files. Files outlive the program that wrote them: a number, once given, keeps its meaning.
 
-import type { MissingReason } from '../reading.js';
+import type { MissingReason } from '../model/poll.js';
 
 /** Codes from here on are Modbus exceptions: EXCEPTION + code. */
 const EXCEPTION = 256;

@@ -1,11 +1,11 @@
 // Makes finished polls and gaps durable: in the database while it takes them in time, in the spool on local disk while it
 // does not. Callers wait a few write limits at most and never see an error, only what became of their data.
 
-import type { Clock } from '../clock.js';
-import type { EmdcError } from '../errors.js';
-import type { Log } from '../log.js';
-import type { Gap, Poll } from '../reading.js';
-import type { DatabaseStatus, SpoolStatus } from '../service.js';
+import type { Clock } from '../model/clock.js';
+import type { EmdcError } from '../model/errors.js';
+import type { Log } from '../model/log.js';
+import type { Gap, Poll } from '../model/poll.js';
+import type { DatabaseStatus, SpoolStatus } from '../model/status.js';
 import type { Dialect, Store } from '../store/store.js';
 import { Account, type Beginning } from './account.js';
 import { joinBatches, summarize } from './batch.js';

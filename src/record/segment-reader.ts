@@ -1,6 +1,6 @@
 // Walks through a sealed segment in chunks of a chosen size. A chunk is seen again until it is passed.
 
-import { storedCount } from '../reading.js';
+import { storedCount } from '../model/poll.js';
 import { weightOf } from './batch.js';
 import { type Entry, type Piece, readSegment } from './segment.js';
 

@@ -3,8 +3,8 @@
 // with another configuration. Reading never throws: it skips what is damaged and goes on at the next sound frame.
 
 import { crc32 } from 'node:zlib';
-import type { MeterInfo } from '../meter.js';
-import type { Gap, MissingReason, Poll } from '../reading.js';
+import type { MeterInfo } from '../model/meter.js';
+import type { Gap, MissingReason, Poll } from '../model/poll.js';
 import { ByteReader, ByteWriter } from './bytes.js';
 import { codeOf, reasonOf } from './reason-codes.js';
 import type { Batch } from './recorder.js';

@@ -5,8 +5,8 @@ import { unlink } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { join, relative } from 'node:path';
 import process from 'node:process';
-import { EmdcError } from '../errors.js';
-import type { Log } from '../log.js';
+import { EmdcError } from '../model/errors.js';
+import type { Log } from '../model/log.js';
 
 export interface SpoolLock {
   release(): Promise<void>;

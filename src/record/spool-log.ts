@@ -1,6 +1,6 @@
 // What the spool has to say, each thing once per change of state.
 
-import type { Log } from '../log.js';
+import type { Log } from '../model/log.js';
 import type { Damage } from './segment-reader.js';
 
 export class SpoolLog {

@@ -6,9 +6,9 @@
 import { readFile, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import type { Clock } from '../clock.js';
-import type { Log } from '../log.js';
-import type { MeterInfo } from '../meter.js';
+import type { Clock } from '../model/clock.js';
+import type { Log } from '../model/log.js';
+import type { MeterInfo } from '../model/meter.js';
 import { isOpen, type LeftOpen } from './account.js';
 import { batchOf, summarize } from './batch.js';
 import { lossesIn, writeLost } from './lost-file.js';

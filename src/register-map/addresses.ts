@@ -1,7 +1,7 @@
 // Addresses as documents print them. EMDC's are zero-based wire addresses; many documents print 40001 for holding
 // register 0, 30001 for input register 0, or six digits (400001).
 
-import type { RegisterFunction } from '../meter.js';
+import type { RegisterFunction } from '../model/meter.js';
 
 export interface Printed {
   readonly function: RegisterFunction;

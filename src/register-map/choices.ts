@@ -1,6 +1,6 @@
 // The columns whose cells hold one of a few words, and the lists of raw codes.
 
-import type { MetricKind, Order, RegisterFunction, Side } from '../meter.js';
+import type { MetricKind, Order, RegisterFunction, Side } from '../model/meter.js';
 import { plain } from './columns.js';
 import type { Problems } from './problem.js';
 import type { Cell } from './workbook.js';

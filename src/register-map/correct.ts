@@ -1,7 +1,7 @@
 // Writes a copy of a map with changed rows, as commissioning proposes them: cells of the sheet, everything else as it was.
 
 import { readFileSync, writeFileSync } from 'node:fs';
-import { EmdcError } from '../errors.js';
+import { EmdcError } from '../model/errors.js';
 import { columns, findColumns } from './columns.js';
 import { fixBytes } from './fix.js';
 import { worksheetOf } from './load.js';

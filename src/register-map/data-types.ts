@@ -1,6 +1,6 @@
 // The data types by name, and the names that other tools and documents give them.
 
-import type { BitType, DataType } from '../meter.js';
+import type { BitType, DataType } from '../model/meter.js';
 import { plain } from './columns.js';
 
 const bits = Array.from({ length: 16 }, (_, bit) => `BIT${bit}` as BitType);

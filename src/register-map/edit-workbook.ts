@@ -1,7 +1,7 @@
 // Changes the XML of one sheet in an .xlsx file and leaves everything else in it as it was: other sheets, formats, notes and
 // lists to choose from, which reading and writing through the spreadsheet library would lose.
 
-import { EmdcError, messageOf } from '../errors.js';
+import { EmdcError, messageOf } from '../model/errors.js';
 import { escapeXml, removeElement } from './sheet-xml.js';
 import { changePart, readZip, writeZip } from './zip.js';
 

@@ -3,7 +3,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
-import { EmdcError } from '../errors.js';
+import { EmdcError } from '../model/errors.js';
 import { editSheet } from './edit-workbook.js';
 import { checkRegisterMap, type LoadOptions, worksheetOf } from './load.js';
 import type { Fix } from './problem.js';

@@ -1,7 +1,7 @@
 // What only shows when rows are looked at side by side: duplicates, overlaps, exponents that point nowhere, and what the
 // spreadsheet hides from the eye.
 
-import type { Metric } from '../meter.js';
+import type { Metric } from '../model/meter.js';
 import { type ColumnKey, columns } from './columns.js';
 import { isWhole } from './data-types.js';
 import { lastMetricRow, type MetricRow, type RowContext } from './rows.js';

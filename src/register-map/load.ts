@@ -1,8 +1,8 @@
 // From a spreadsheet to a register map: all of it, or every problem at once.
 
 import { basename, extname } from 'node:path';
-import { EmdcError } from '../errors.js';
-import type { RegisterMap } from '../meter.js';
+import { EmdcError } from '../model/errors.js';
+import type { RegisterMap } from '../model/meter.js';
 import { findColumns, plain } from './columns.js';
 import { lintMetrics, lintSheet } from './lint.js';
 import { readMeterSheet } from './meter-sheet.js';

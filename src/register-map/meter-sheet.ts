@@ -1,6 +1,6 @@
 // The optional sheet `Meter` of a workbook: what holds for the meter as a whole, one setting a row, name and value.
 
-import type { MapLimits } from '../meter.js';
+import type { MapLimits } from '../model/meter.js';
 import { isTakeable, toNumber } from './cells.js';
 import { plain } from './columns.js';
 import { Problems } from './problem.js';

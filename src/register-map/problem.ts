@@ -1,6 +1,6 @@
 // Collects what is wrong with a map, each problem with its rule, its cell and, where the mending is mechanical, the fix.
 
-import { InvalidInput, type Problem } from '../errors.js';
+import { InvalidInput, type Problem } from '../model/errors.js';
 import { type RuleName, rules } from './rules.js';
 
 /** Makes the cell hold this value, or takes the rows out. */

@@ -2,7 +2,7 @@
 // no metric; the rows after it are still read, so that all problems come out at once.
 
 import { codeBits, isBitTable, sizesOf } from '../codec/words.js';
-import type { DataType, Metric, RegisterFunction } from '../meter.js';
+import type { DataType, Metric, RegisterFunction } from '../model/meter.js';
 import { fromFiveDigits, fromSixDigits, notationHint } from './addresses.js';
 import { isTakeable, toNumber } from './cells.js';
 import { functionWords, orderWords, sideWords, toChoice, toKind, toNotAvailable } from './choices.js';

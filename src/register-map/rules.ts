@@ -2,7 +2,7 @@
 // are mended by `emdc check --fix`, since only one reading of the cell makes sense. Each rule has a golden sheet in
 // test/golden/register-map/.
 
-import type { Severity } from '../errors.js';
+import type { Severity } from '../model/errors.js';
 
 export interface Rule {
   readonly severity: Severity;

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import { read, SSF, utils, type WorkSheet, write } from 'xlsx';
-import { EmdcError, messageOf } from '../errors.js';
+import { EmdcError, messageOf } from '../model/errors.js';
 import { parseCsvText } from './csv.js';
 import { type ChoiceList, dressSheet, styleHeader } from './sheet-xml.js';
 import { changePart, readZip, writeZip } from './zip.js';

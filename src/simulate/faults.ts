@@ -1,7 +1,7 @@
 // The fault laboratory: everything that meters, gateways and networks are known to do wrong, by name. A fault that takes a
 // number is written NAME:NUMBER, e.g. `exception:11` or `late-answer:1500`.
 
-import { EmdcError } from '../errors.js';
+import { EmdcError } from '../model/errors.js';
 
 /** What the server does instead of sending the good answer, in order. */
 export type Step =

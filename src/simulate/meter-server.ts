@@ -4,7 +4,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
-import type { RegisterFunction } from '../meter.js';
+import type { RegisterFunction } from '../model/meter.js';
 import { type ConnectionFault, type Fault, faultNamed, type Step } from './faults.js';
 import type { RegisterImage } from './register-image.js';
 

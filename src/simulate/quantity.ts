@@ -1,7 +1,7 @@
 // Which electrical quantity a metric of a register map is, by its unit and its name: what the maps of this project, the
 // ancestor's and SunSpec's call them. What is not recognised gets a plain changing number.
 
-import type { Metric } from '../meter.js';
+import type { Metric } from '../model/meter.js';
 import { type Phase, type PhaseState, type State, total, turned } from './waveform.js';
 
 /** A metric's value in its own unit. */

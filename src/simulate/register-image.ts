@@ -2,8 +2,8 @@
 // exist: a read over them is refused, or filled, as the meter that is simulated does it.
 
 import { isBitTable, protocolLimit } from '../codec/words.js';
-import type { RegisterFunction } from '../meter.js';
 import { byteCountOf, FUNCTION_CODES } from '../modbus/protocol.js';
+import type { RegisterFunction } from '../model/meter.js';
 
 export interface ImageOptions {
   /** Most registers it takes in one request; more get exception 3. */

@@ -1,7 +1,7 @@
 // A meter that only exists here: the registers of a register map, filled from the waveform once a second, when asked.
 
 import { encodeMetric } from '../codec/encode.js';
-import type { Metric, RegisterMap } from '../meter.js';
+import type { Metric, RegisterMap } from '../model/meter.js';
 import type { SimulatedUnit } from './meter-server.js';
 import { type Quantity, quantityOf } from './quantity.js';
 import { type ImageOptions, RegisterImage } from './register-image.js';

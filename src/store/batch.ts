@@ -1,7 +1,7 @@
 // What is written at once, in columns: the form in which polls reach a backend, cheap to hand to another thread.
 
-import type { MeterInfo } from '../meter.js';
-import { countReasons, type Gap, storedCount } from '../reading.js';
+import type { MeterInfo } from '../model/meter.js';
+import { countReasons, type Gap, storedCount } from '../model/poll.js';
 import type { StoreBatch } from './store.js';
 
 /** Columns of `Batch.polls`, in this order. */

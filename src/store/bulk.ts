@@ -1,8 +1,8 @@
 // Readings by the thousand, without meters and cycles: what import and data generation need of a database. In this thread,
 // also for SQLite: a command has nothing else to do.
 
-import { EmdcError } from '../errors.js';
-import type { MeterInfo } from '../meter.js';
+import { EmdcError } from '../model/errors.js';
+import type { MeterInfo } from '../model/meter.js';
 import { type PrismaBackend, translated, writeRows } from './backend.js';
 import { bulkSql } from './bulk-sql.js';
 import { type Db, runAll } from './db.js';
@@ -85,13 +85,13 @@ export async function openBulk({ url, log, meters = 1 }: Omit<StoreOptions, 'ret
   switch (scheme) {
     case 'file':
     case 'sqlite':
-      return new PrismaBulk(await (await import('./sqlite-open.js')).openSqlite({ ...options, path: sqlitePath(url) }));
+      return new PrismaBulk(await (await import('./sqlite/open.js')).openSqlite({ ...options, path: sqlitePath(url) }));
     case 'postgres':
     case 'postgresql':
-      return new PrismaBulk(await (await import('./postgresql-open.js')).openPostgresql(options));
+      return new PrismaBulk(await (await import('./postgresql/open.js')).openPostgresql(options));
     case 'mysql':
     case 'mariadb':
-      return new PrismaBulk(await (await import('./mysql-open.js')).openMysql(options));
+      return new PrismaBulk(await (await import('./mysql/open.js')).openMysql(options));
     default:
       throw new EmdcError({ code: 'database-url', message: 'the URL is none of file:…, postgresql://…, mysql://…' });
   }

@@ -2,7 +2,7 @@
 // very data is at fault, `retry` where the statement merely lost a race, else `spool`: data is never given up because a
 // database is away, full, misconfigured or not understood.
 
-import { EmdcError, messageOf, type Remedy } from '../errors.js';
+import { EmdcError, messageOf, type Remedy } from '../model/errors.js';
 import { type Dialect, StoreFailure } from './store.js';
 
 /** For opening: what is known already stays as it is. */

@@ -1,7 +1,7 @@
 // The store as the flow sees it, before any backend: polls become batches, meters become keys. A meter is described to
 // the backend once; meters of equal content share a key, so a spool that makes them anew costs nothing.
 
-import type { MeterInfo } from '../meter.js';
+import type { MeterInfo } from '../model/meter.js';
 import type { Backend } from './backend.js';
 import { toBatch } from './batch.js';
 import { type Dialect, type LeaseRequest, type Store, type StoreBatch, StoreFailure } from './store.js';

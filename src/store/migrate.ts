@@ -4,9 +4,9 @@
 
 import { createHash, randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { EmdcError } from '../errors.js';
-import type { Log } from '../log.js';
-import { packageRoot } from '../paths.js';
+import { packageRoot } from '../config/paths.js';
+import { EmdcError } from '../model/errors.js';
+import type { Log } from '../model/log.js';
 import type { Dialect } from './store.js';
 
 /** One connection that migrations run on. */

@@ -2,10 +2,10 @@
 
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { EmdcError } from '../errors.js';
-import type { Log } from '../log.js';
+import { EmdcError } from '../model/errors.js';
+import type { Log } from '../model/log.js';
 import { StoreFront } from './front.js';
-import { SqliteThread } from './sqlite-thread.js';
+import { SqliteThread } from './sqlite/thread.js';
 import type { Store } from './store.js';
 import { keepForever, type Retention } from './upkeep.js';
 
@@ -30,12 +30,12 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     }
     case 'postgres':
     case 'postgresql': {
-      const { openPostgresql } = await import('./postgresql-open.js');
+      const { openPostgresql } = await import('./postgresql/open.js');
       return new StoreFront('postgresql', await openPostgresql({ url: serverUrl(url), retention, log }));
     }
     case 'mysql':
     case 'mariadb': {
-      const { openMysql } = await import('./mysql-open.js');
+      const { openMysql } = await import('./mysql/open.js');
       return new StoreFront('mysql', await openMysql({ url: serverUrl(url), retention, log }));
     }
     default:

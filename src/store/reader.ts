@@ -3,12 +3,12 @@
 import { existsSync } from 'node:fs';
 import * as mariadb from 'mariadb';
 import pg from 'pg';
-import { EmdcError } from '../errors.js';
+import { EmdcError } from '../model/errors.js';
 import { toOpenFailure } from './failure.js';
-import { connectionOf as mysqlConnection } from './mysql-open.js';
+import { connectionOf as mysqlConnection } from './mysql/open.js';
 import { sqlitePath } from './open.js';
-import { connectionOf as postgresqlConnection } from './postgresql-open.js';
-import { openConnection } from './sqlite-driver.js';
+import { connectionOf as postgresqlConnection } from './postgresql/open.js';
+import { openConnection } from './sqlite/driver.js';
 import type { Dialect } from './store.js';
 
 export interface Reader {

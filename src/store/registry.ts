@@ -1,6 +1,6 @@
 // The database's ids of meters and topics. What is new is entered; two collectors that do so at once get the same ids.
 
-import { type MeterInfo, type MetricInfo, topicOf } from '../meter.js';
+import { type MeterInfo, type MetricInfo, topicOf } from '../model/meter.js';
 import type { Db } from './db.js';
 import { metersNamed, topicsOf } from './lookup.js';
 import type { Sql } from './sql.js';

@@ -1,38 +1,48 @@
 // The store contract: what every database backend promises, and the whole of what the flow knows of databases.
 // test/contract/store.ts holds every backend to it.
 
-import { EmdcError } from '../errors.js';
-import type { Gap, Poll } from '../reading.js';
+import { EmdcError } from '../model/errors.js';
+import type { MeterInfo } from '../model/meter.js';
+import type { Batch, MeterEvent, Poll } from '../model/poll.js';
 
 export type Dialect = 'sqlite' | 'postgresql' | 'mysql';
 
 export interface Store {
   readonly dialect: Dialect;
   /**
-   * Records polls with their readings and reasons, and gaps: all of them or none; durable when it resolves. Meters and
-   * topics that are new appear by themselves. Writing the same (topic, time) or (meter, slot) again changes nothing.
-   * Rejects with a StoreFailure only.
+   * Records polls, gaps and events: all of them or none; durable when it resolves. Meters and topics that are new appear by
+   * themselves. Writing the same (meter, slot) again changes nothing. Rejects with a StoreFailure only.
    */
-  write(batch: StoreBatch): Promise<void>;
-  /** The newest slot on record for each meter name, ms UTC: where a restarted collector sees how long it was down. */
-  lastSlots(): Promise<ReadonlyMap<string, number>>;
+  write(batch: Batch): Promise<void>;
+  /**
+   * Compares the configured meters with what the database knows: enters new meters and topics, gives a metric whose meaning
+   * changed a new topic row, takes over renamed meters, retires the ones that are no longer configured, and records an event
+   * for each. Resolves to what changed, for the log. Later `maintain` calls do upkeep for these meters only.
+   */
+  setMeters(meters: readonly MeterInfo[], now: number): Promise<readonly MeterChange[]>;
+  /** The newest slot with a poll, or end of the newest gap less 1, by meter name, ms UTC; meters without any are left out. */
+  newestSlots(meters: readonly string[]): Promise<ReadonlyMap<string, number>>;
+  /** The newest poll of each meter, for the latest values after a restart; values of retired topics are NaN. */
+  newestPolls(meters: readonly MeterInfo[]): Promise<readonly Poll[]>;
   /** Resolves when the database answers. */
   check(): Promise<void>;
-  /** One small step of upkeep (rollups, moving and pruning history); true: there is more to do. Never delays a write by more than one step. */
+  /** One small step of upkeep (rollups, coverage, retention, calendar); true: there is more to do. */
   maintain(now: number): Promise<boolean>;
   /**
-   * Takes or renews a lease, by the database's clock, unless somebody else's is running; `ttlMs` 0 gives it back. Resolves
-   * to who holds it now, null: nobody. Absent where a database cannot be shared.
+   * Takes or renews a lease, by the database's clock, unless another holder's is running; `ttlMs` 0 gives it back. Resolves
+   * to the present holder, null: none. Absent where a database cannot be shared (SQLite).
    */
   lease?(request: LeaseRequest): Promise<string | null>;
   close(): Promise<void>;
 }
 
-export interface StoreBatch {
-  readonly polls: readonly Poll[];
-  readonly gaps: readonly Gap[];
-  /** Of these only the readings: the poll itself is written when it is known what the database takes of it. */
-  readonly parts?: readonly Poll[];
+/** One difference between the configuration and the database, entered there. */
+export interface MeterChange {
+  readonly event: MeterEvent;
+  /** `warn` where old and new readings do not mean the same, or the change may be a mistake. */
+  readonly level: 'info' | 'warn';
+  /** For the log: what changed, from and to, how many readings came before, what to do. */
+  readonly message: string;
 }
 
 export interface LeaseRequest {

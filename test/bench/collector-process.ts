@@ -1,12 +1,11 @@
 // The collector under measurement: the real daemon, with the real recorder and store, in a process of its own.
 
-import '../../src/memory.js';
 import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Daemon, startDaemon } from '../../src/daemon.js';
-import { silentLog } from '../../src/log.js';
+import { silentLog } from '../../src/model/log.js';
 import { serveParent } from './child.js';
 import { type Endpoint, metersAt } from './site.js';
 

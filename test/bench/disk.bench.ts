@@ -2,7 +2,7 @@
 // the table that one would make without thinking of it.
 
 import Database from 'libsql';
-import { silentLog } from '../../src/log.js';
+import { silentLog } from '../../src/model/log.js';
 import { openStore } from '../../src/store/open.js';
 import { meterInfo } from '../support/polls.js';
 import type { Figure } from './figure.js';

@@ -1,7 +1,6 @@
 // The least that a collector on these libraries takes: they are loaded, each does its first piece of work, and nothing
 // else happens. Not among them: what reads the configuration and spreadsheets, which a collector needs once.
 
-import '../../src/memory.js';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import express from 'express';
@@ -11,7 +10,7 @@ import cron from 'node-cron';
 import { collectDefaultMetrics } from 'prom-client';
 import winston from 'winston';
 import { PrismaClient } from '../../src/store/generated/sqlite/client.js';
-import { openConnection, sqliteAdapter } from '../../src/store/sqlite-driver.js';
+import { openConnection, sqliteAdapter } from '../../src/store/sqlite/driver.js';
 import { serveParent } from './child.js';
 
 export type LibrariesQuestion =

@@ -1,6 +1,6 @@
 // The site that every figure is measured on: meters of 21 metrics, FLOAT32, in two blocks, as the ancestor's were.
 
-import type { Meter, Metric } from '../../src/meter.js';
+import type { Meter, Metric } from '../../src/model/meter.js';
 import { metric } from '../support/metric.js';
 
 export const METRICS = 21;

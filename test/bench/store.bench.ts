@@ -3,9 +3,8 @@
 import { Worker } from 'node:worker_threads';
 import { createPool } from 'mariadb';
 import pg from 'pg';
-import { collectAfter } from '../../src/collect/garbage.js';
-import { silentLog } from '../../src/log.js';
-import type { Poll } from '../../src/reading.js';
+import { silentLog } from '../../src/model/log.js';
+import type { Poll } from '../../src/model/poll.js';
 import { openStore } from '../../src/store/open.js';
 import type { TestDatabase } from '../contract/database.js';
 import { makeMysqlDatabase, makePostgresDatabase } from '../store/server-databases.js';
@@ -55,7 +54,6 @@ export async function storeFigures(context: Context): Promise<Figure[]> {
     const { url, bare, drop } = await backend.make();
     const store = await openStore({ url, meters: meters.length, log: silentLog });
     // V8 gives a collector of so many meters as much room for garbage.
-    collectAfter(meters.length);
     const next = () => {
       slot += 1000;
       return { slot, values: Float64Array.from({ length: size }, () => Math.fround(Math.random() * 500)) };

@@ -3,11 +3,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { systemClock } from '../../src/clock.js';
 import { loadConfig } from '../../src/config/load.js';
-import { silentLog } from '../../src/log.js';
-import { packageRoot } from '../../src/paths.js';
-import { learnedPlansFile, openLearnedPlans } from '../../src/plan/learned.js';
+import { packageRoot } from '../../src/config/paths.js';
+import { systemClock } from '../../src/model/clock.js';
+import { silentLog } from '../../src/model/log.js';
+import { learnedPlansFile, openLearnedPlans } from '../../src/plan/refused-registers.js';
 import { checkRegisterMap } from '../../src/register-map/load.js';
 import { emdc } from '../support/emdc.js';
 

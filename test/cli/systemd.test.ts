@@ -8,7 +8,7 @@ import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { openSystemd } from '../../src/cli/systemd.js';
-import { silentLog } from '../../src/log.js';
+import { silentLog } from '../../src/model/log.js';
 import { RecordingLog } from '../support/recording-log.js';
 
 const has = (command: string): boolean => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compileDecoder, decodeMetric } from '../../src/codec/decode.js';
-import type { DataType, Metric } from '../../src/meter.js';
-import type { MissingReason } from '../../src/reading.js';
+import type { DataType, Metric } from '../../src/model/meter.js';
+import type { MissingReason } from '../../src/model/poll.js';
 import { meter, metric } from '../support/metric.js';
 
 // Hand-made: each row's bytes were worked out on paper from the type's definition, not by this program.

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { decodeMetric } from '../../src/codec/decode.js';
 import { encodeCode, encodeMetric } from '../../src/codec/encode.js';
 import { sizesOf } from '../../src/codec/words.js';
-import type { DataType, Metric, Order } from '../../src/meter.js';
+import type { DataType, Metric, Order } from '../../src/model/meter.js';
 import { metric } from '../support/metric.js';
 
 const bits = Array.from({ length: 16 }, (_, bit) => `BIT${bit}` as DataType);

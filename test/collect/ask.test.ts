@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { systemClock } from '../../src/clock.js';
 import { Asker, type Taker } from '../../src/collect/ask.js';
 import type { Asking, Link } from '../../src/modbus/reader.js';
-import type { Span } from '../../src/plan/block.js';
+import type { Span } from '../../src/model/block.js';
+import { systemClock } from '../../src/model/clock.js';
 import { meter } from '../support/metric.js';
 
 const span = { function: 'holding', start: 0, count: 1 } as const;

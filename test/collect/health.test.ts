@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { afterConnect, afterPoll, type Health, linkUp, outcomeOf, startingHealth } from '../../src/collect/health.js';
-import type { MissingReason } from '../../src/reading.js';
+import type { MissingReason } from '../../src/model/poll.js';
 import { meterInfo, pollOf } from '../support/polls.js';
 
 const context = { now: 5000, monotonic: 1000, intervalMs: 10_000, random: 0.5, why: 'timeout' };

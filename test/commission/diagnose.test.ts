@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { encodeMetric } from '../../src/codec/encode.js';
 import { type Correction, correctedMetrics, diagnose } from '../../src/commission/diagnose.js';
-import { RegisterImage } from '../../src/commission/image.js';
-import type { Metric } from '../../src/meter.js';
+import { RegisterImage } from '../../src/commission/register-snapshot.js';
+import type { Metric } from '../../src/model/meter.js';
 import { metric } from '../support/metric.js';
 import { threePhaseValues } from '../support/three-phase.js';
 

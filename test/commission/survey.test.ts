@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { systemClock } from '../../src/clock.js';
 import { findSunSpec, fitMap, scanUnits } from '../../src/commission/scan.js';
 import { countConnections, findLargestBlock, surveyMeter } from '../../src/commission/survey.js';
+import { packageRoot } from '../../src/config/paths.js';
 import { openLinkPool } from '../../src/modbus/pool.js';
-import { packageRoot } from '../../src/paths.js';
+import { systemClock } from '../../src/model/clock.js';
 import { loadRegisterMap } from '../../src/register-map/load.js';
 import { type MeterServer, startMeterServer } from '../../src/simulate/meter-server.js';
 import { RegisterImage } from '../../src/simulate/register-image.js';

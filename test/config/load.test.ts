@@ -6,8 +6,8 @@ import { after, before, test } from 'node:test';
 import fc from 'fast-check';
 import { type ConfigSources, type LoadedConfig, loadConfig } from '../../src/config/load.js';
 import type { MapLoader } from '../../src/config/meters.js';
-import { formatProblem, InvalidInput, type Problem } from '../../src/errors.js';
-import type { Metric, RegisterMap } from '../../src/meter.js';
+import { formatProblem, InvalidInput, type Problem } from '../../src/model/errors.js';
+import type { Metric, RegisterMap } from '../../src/model/meter.js';
 
 let folder: string;
 before(async () => {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { parse, validate } from 'node-cron';
 import { parseCron } from '../../src/config/cron.js';
-import { Expected } from '../../src/config/expected.js';
+import { Expected } from '../../src/config/format-error.js';
 import { intervals, parseSchedule } from '../../src/config/schedule.js';
 
 const refusal = (text: string): string => {

@@ -4,8 +4,8 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import fc from 'fast-check';
-import { silentLog } from '../../src/log.js';
-import type { Gap, MissingReason, Poll } from '../../src/reading.js';
+import { silentLog } from '../../src/model/log.js';
+import type { Gap, MissingReason, Poll } from '../../src/model/poll.js';
 import { splitByHour } from '../../src/store/batch.js';
 import { openStore } from '../../src/store/open.js';
 import { type Dialect, type Store, StoreFailure } from '../../src/store/store.js';

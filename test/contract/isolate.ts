@@ -3,8 +3,8 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { silentLog } from '../../src/log.js';
-import type { Poll } from '../../src/reading.js';
+import { silentLog } from '../../src/model/log.js';
+import type { Poll } from '../../src/model/poll.js';
 import type { WriteResult } from '../../src/record/database.js';
 import { isolate } from '../../src/record/isolate.js';
 import { openStore } from '../../src/store/open.js';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { silentLog } from '../../src/log.js';
+import { silentLog } from '../../src/model/log.js';
 import { openStore } from '../../src/store/open.js';
 import { type Store, StoreFailure } from '../../src/store/store.js';
 import { counter, gauge, HOUR_MS, noon, sampleMeter, samplePoll } from '../store/sample.js';

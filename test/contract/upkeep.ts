@@ -4,8 +4,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
-import { silentLog } from '../../src/log.js';
-import type { MeterInfo } from '../../src/meter.js';
+import { silentLog } from '../../src/model/log.js';
+import type { MeterInfo } from '../../src/model/meter.js';
 import { openStore } from '../../src/store/open.js';
 import type { Store } from '../../src/store/store.js';
 import { counter, gauge, HOUR_MS, noon, sampleMeter, samplePoll } from '../store/sample.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Config } from '../../src/config/config.js';
 import { type Daemon, startDaemon } from '../../src/daemon.js';
-import type { Meter } from '../../src/meter.js';
+import type { Meter } from '../../src/model/meter.js';
 import { makeSqliteDatabase, type SqliteDatabase } from '../store/sqlite-database.js';
 import { ask } from '../support/http.js';
 import { meter } from '../support/metric.js';

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
-import { systemClock } from '../../src/clock.js';
 import { startDaemon } from '../../src/daemon.js';
-import { silentLog } from '../../src/log.js';
-import type { Meter } from '../../src/meter.js';
+import { systemClock } from '../../src/model/clock.js';
+import { silentLog } from '../../src/model/log.js';
+import type { Meter } from '../../src/model/meter.js';
 import { planBlocks } from '../../src/plan/blocks.js';
-import { learnedPlansFile, openLearnedPlans } from '../../src/plan/learned.js';
+import { learnedPlansFile, openLearnedPlans } from '../../src/plan/refused-registers.js';
 import { startMeterServer } from '../../src/simulate/meter-server.js';
 import { RegisterImage } from '../../src/simulate/register-image.js';
 import { exhaustivePlan } from '../support/exhaustive-plan.js';

@@ -4,7 +4,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '../../src/clock.js';
+import { systemClock } from '../../src/model/clock.js';
 import type { DatabaseServer } from '../support/database-server.js';
 import type { Load } from './load.js';
 import { RecordingProcess } from './recording-process.js';

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import type { Meter } from '../../src/meter.js';
+import type { Meter } from '../../src/model/meter.js';
 import { type MeterServer, startMeterServer } from '../../src/simulate/meter-server.js';
 import { everySeconds, type Laboratory, openLaboratory, type PollRow } from '../support/laboratory.js';
 import { meter } from '../support/metric.js';

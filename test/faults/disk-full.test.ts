@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { describe, test } from 'node:test';
-import { systemClock } from '../../src/clock.js';
+import { systemClock } from '../../src/model/clock.js';
 import { openRecorder } from '../../src/record/recorder.js';
 import { FaultyStore } from '../support/faulty-store.js';
 import { meterInfo, pollOf } from '../support/polls.js';

@@ -1,7 +1,7 @@
 // What a recording child writes, so that its parent can tell exactly what must be in the database afterwards.
 
-import type { MeterInfo } from '../../src/meter.js';
-import type { Poll } from '../../src/reading.js';
+import type { MeterInfo } from '../../src/model/meter.js';
+import type { Poll } from '../../src/model/poll.js';
 import type { Dialect } from '../../src/store/store.js';
 import { meterInfo, pollOf } from '../support/polls.js';
 

@@ -3,8 +3,8 @@
 
 import { writeSync } from 'node:fs';
 import process from 'node:process';
-import { systemClock } from '../../src/clock.js';
-import { silentLog } from '../../src/log.js';
+import { systemClock } from '../../src/model/clock.js';
+import { silentLog } from '../../src/model/log.js';
 import { openRecorder } from '../../src/record/recorder.js';
 import { openStore } from '../../src/store/open.js';
 import { type Load, meterOf, pollAt } from './load.js';

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import mariadb from 'mariadb';
 import pg from 'pg';
 import { sqlitePath } from '../../src/store/open.js';
-import { openConnection } from '../../src/store/sqlite-driver.js';
+import { openConnection } from '../../src/store/sqlite/driver.js';
 import type { Dialect } from '../../src/store/store.js';
 import { type Load, meterOf, valueAt } from './load.js';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { InvalidInput } from '../../src/errors.js';
 import { samplesOf } from '../../src/gendata/samples.js';
 import { parseSeries, type Series } from '../../src/gendata/series.js';
+import { InvalidInput } from '../../src/model/errors.js';
 
 const still = () => 0.5;
 

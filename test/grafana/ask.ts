@@ -2,7 +2,7 @@
 
 import * as mariadb from 'mariadb';
 import pg from 'pg';
-import { openConnection } from '../../src/store/sqlite-driver.js';
+import { openConnection } from '../../src/store/sqlite/driver.js';
 import type { Dialect } from '../../src/store/store.js';
 
 export interface Answer {

@@ -1,8 +1,8 @@
 // A site's last days, for the dashboards to look at: a meter that measures everything, one in kilowatts, one with little more
 // than its power, one without energy that is down; with readings missing for several reasons.
 
-import type { MeterInfo, MetricInfo } from '../../src/meter.js';
-import type { Gap, MissingReason, Poll } from '../../src/reading.js';
+import type { MeterInfo, MetricInfo } from '../../src/model/meter.js';
+import type { Gap, MissingReason, Poll } from '../../src/model/poll.js';
 import type { Store } from '../../src/store/store.js';
 
 export const MINUTE_MS = 60_000;

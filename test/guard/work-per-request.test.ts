@@ -6,11 +6,11 @@ import { createHook } from 'node:async_hooks';
 import { once } from 'node:events';
 import { type TestContext, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { systemClock } from '../../src/clock.js';
-import { MeterPoller } from '../../src/collect/poll.js';
-import { silentLog } from '../../src/log.js';
+import { MeterPoller } from '../../src/collect/poll-meter.js';
 import { openLinkPool } from '../../src/modbus/pool.js';
-import { forgetfulPlans } from '../../src/plan/learned.js';
+import { systemClock } from '../../src/model/clock.js';
+import { silentLog } from '../../src/model/log.js';
+import { forgetfulPlans } from '../../src/plan/refused-registers.js';
 import { meter } from '../support/metric.js';
 import { floats } from '../support/simulated-site.js';
 

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { systemClock } from '../../src/clock.js';
 import { boundConnections } from '../../src/http/connections.js';
+import { systemClock } from '../../src/model/clock.js';
 import { ask } from '../support/http.js';
 
 const MAX = 8;

@@ -4,7 +4,7 @@ import { generate } from '../../src/gendata/generate.js';
 import { parseSeries } from '../../src/gendata/series.js';
 import { importAncestor } from '../../src/import/ancestor.js';
 import { importEmdc, isEmdc } from '../../src/import/emdc.js';
-import { silentLog } from '../../src/log.js';
+import { silentLog } from '../../src/model/log.js';
 import { type Bulk, openBulk } from '../../src/store/bulk.js';
 import { openStore } from '../../src/store/open.js';
 import { openReader } from '../../src/store/reader.js';

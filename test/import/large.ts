@@ -5,10 +5,10 @@
 import assert from 'node:assert/strict';
 import process from 'node:process';
 import { importAncestor } from '../../src/import/ancestor.js';
-import { silentLog } from '../../src/log.js';
+import { silentLog } from '../../src/model/log.js';
 import { openBulk } from '../../src/store/bulk.js';
 import { openReader } from '../../src/store/reader.js';
-import { openConnection } from '../../src/store/sqlite-driver.js';
+import { openConnection } from '../../src/store/sqlite/driver.js';
 import { makeSqliteDatabase } from '../store/sqlite-database.js';
 
 const rows = Number(process.argv[2] ?? 1_000_000);

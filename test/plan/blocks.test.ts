@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { Metric, RegisterFunction } from '../../src/meter.js';
-import type { Plan, Span } from '../../src/plan/block.js';
+import type { Plan, Span } from '../../src/model/block.js';
+import type { Metric, RegisterFunction } from '../../src/model/meter.js';
 import { type PlanLimits, planBlocks, touches } from '../../src/plan/blocks.js';
 import { exhaustivePlan } from '../support/exhaustive-plan.js';
 import { metric } from '../support/metric.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Gap } from '../../src/reading.js';
+import type { Gap } from '../../src/model/poll.js';
 import { Losses } from '../../src/record/losses.js';
 import { meterInfo, pollOf } from '../support/polls.js';
 

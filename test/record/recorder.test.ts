@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
-import { type Clock, systemClock } from '../../src/clock.js';
+import { type Clock, systemClock } from '../../src/model/clock.js';
 import { openRecorder, type Recorder } from '../../src/record/recorder.js';
 import { StoreFailure } from '../../src/store/store.js';
 import { FaultyStore } from '../support/faulty-store.js';

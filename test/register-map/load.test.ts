@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { formatProblem, InvalidInput } from '../../src/errors.js';
+import { formatProblem, InvalidInput } from '../../src/model/errors.js';
 import { checkRegisterMap, loadRegisterMap } from '../../src/register-map/load.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'emdc-map-'));

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import modbusSerial from 'modbus-serial';
-import { EmdcError } from '../../src/errors.js';
+import { EmdcError } from '../../src/model/errors.js';
 import { faultNamed } from '../../src/simulate/faults.js';
 import { type MeterServer, startMeterServer } from '../../src/simulate/meter-server.js';
 import { RegisterImage } from '../../src/simulate/register-image.js';

@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { compileDecoder } from '../../src/codec/decode.js';
-import type { DataType, Metric, RegisterMap } from '../../src/meter.js';
 import { openLinkPool } from '../../src/modbus/pool.js';
+import type { DataType, Metric, RegisterMap } from '../../src/model/meter.js';
+import type { MissingReason } from '../../src/model/poll.js';
 import { planBlocks } from '../../src/plan/blocks.js';
-import type { MissingReason } from '../../src/reading.js';
 import { startMeterServer } from '../../src/simulate/meter-server.js';
 import { simulateMeter } from '../../src/simulate/simulated-meter.js';
 

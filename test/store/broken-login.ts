@@ -3,7 +3,7 @@
 
 import { connect as connectTo, createServer } from 'node:net';
 import process from 'node:process';
-import { silentLog } from '../../src/log.js';
+import { silentLog } from '../../src/model/log.js';
 import { openStore } from '../../src/store/open.js';
 
 const url = new URL(process.argv[2] as string);

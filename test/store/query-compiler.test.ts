@@ -2,13 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { silentLog } from '../../src/log.js';
+import { silentLog } from '../../src/model/log.js';
 import type { PrismaBackend } from '../../src/store/backend.js';
 import { StoreFront } from '../../src/store/front.js';
-import { openMysql } from '../../src/store/mysql-open.js';
+import { openMysql } from '../../src/store/mysql/open.js';
 import { sqlitePath } from '../../src/store/open.js';
-import { openPostgresql } from '../../src/store/postgresql-open.js';
-import { openSqlite } from '../../src/store/sqlite-open.js';
+import { openPostgresql } from '../../src/store/postgresql/open.js';
+import { openSqlite } from '../../src/store/sqlite/open.js';
 import type { Dialect } from '../../src/store/store.js';
 import type { TestDatabase } from '../contract/database.js';
 import { maintainAll } from '../contract/upkeep.js';

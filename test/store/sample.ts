@@ -1,7 +1,7 @@
 // Meters and polls to write.
 
-import type { MeterInfo, MetricInfo } from '../../src/meter.js';
-import type { MissingReason, Poll } from '../../src/reading.js';
+import type { MeterInfo, MetricInfo } from '../../src/model/meter.js';
+import type { MissingReason, Poll } from '../../src/model/poll.js';
 
 export const HOUR_MS = 3_600_000;
 /** The start of this hour: times around it are the newest there are, and older than they on any later day. */

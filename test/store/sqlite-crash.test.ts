@@ -5,9 +5,9 @@ import { copyFileSync } from 'node:fs';
 import process from 'node:process';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { silentLog } from '../../src/log.js';
+import { silentLog } from '../../src/model/log.js';
 import { openStore } from '../../src/store/open.js';
-import { openConnection } from '../../src/store/sqlite-driver.js';
+import { openConnection } from '../../src/store/sqlite/driver.js';
 import { gauge, HOUR_MS, noon, sampleMeter, samplePoll } from './sample.js';
 import { makeSqliteDatabase } from './sqlite-database.js';
 

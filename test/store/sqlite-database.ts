@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openConnection } from '../../src/store/sqlite-driver.js';
+import { openConnection } from '../../src/store/sqlite/driver.js';
 import type { TestDatabase } from '../contract/database.js';
 
 export interface SqliteDatabase extends TestDatabase {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { silentLog } from '../../src/log.js';
+import { silentLog } from '../../src/model/log.js';
 import { openBulk } from '../../src/store/bulk.js';
 import { openStore } from '../../src/store/open.js';
 import { makeSqliteDatabase } from './sqlite-database.js';

@@ -3,12 +3,12 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { silentLog } from '../../src/log.js';
+import { silentLog } from '../../src/model/log.js';
 import { migrate } from '../../src/store/migrate.js';
-import { openConnection, type SqliteConnection } from '../../src/store/sqlite-driver.js';
-import { migrationSession } from '../../src/store/sqlite-open.js';
-import { insertPolls, insertReadings } from '../../src/store/sqlite-rows.js';
-import type { Run } from '../../src/store/sqlite-work.js';
+import { openConnection, type SqliteConnection } from '../../src/store/sqlite/driver.js';
+import { migrationSession } from '../../src/store/sqlite/open.js';
+import { insertPolls, insertReadings } from '../../src/store/sqlite/rows.js';
+import type { Run } from '../../src/store/sqlite/work.js';
 import { temporaryFolder } from '../support/polls.js';
 
 const SLOT = 1_790_000_000_000;

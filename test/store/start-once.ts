@@ -2,7 +2,7 @@
 // that all of them share, and closes it.
 
 import process from 'node:process';
-import { silentLog } from '../../src/log.js';
+import { silentLog } from '../../src/model/log.js';
 import { openStore } from '../../src/store/open.js';
 import { gauge, noon, sampleMeter, samplePoll } from './sample.js';
 

@@ -1,7 +1,7 @@
 // A collector that writes one poll after another and says each slot once it is stored, until it is killed.
 
 import process from 'node:process';
-import { silentLog } from '../../src/log.js';
+import { silentLog } from '../../src/model/log.js';
 import { openStore } from '../../src/store/open.js';
 import { HOUR_MS, sampleMeter, samplePoll } from './sample.js';
 

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import mariadb from 'mariadb';
 import pg from 'pg';
-import { systemClock } from '../../src/clock.js';
+import { systemClock } from '../../src/model/clock.js';
 
 export interface DatabaseServer {
   readonly url: string;

@@ -1,6 +1,6 @@
 // The fewest requests, then the fewest registers, that any plan could take: by brute force, to hold the planner against.
 
-import type { Metric } from '../../src/meter.js';
+import type { Metric } from '../../src/model/meter.js';
 import { type PlanLimits, touches } from '../../src/plan/blocks.js';
 
 /** Over every way to choose requests that read these metrics of one table, all of them readable. At most some 14. */

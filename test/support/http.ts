@@ -3,11 +3,11 @@
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { connect } from 'node:net';
 import type { TestContext } from 'node:test';
-import { systemClock } from '../../src/clock.js';
 import type { Config } from '../../src/config/config.js';
 import { type HttpServer, startHttpServer } from '../../src/http/server.js';
-import { type Log, silentLog } from '../../src/log.js';
-import type { Service } from '../../src/service.js';
+import { systemClock } from '../../src/model/clock.js';
+import { type Log, silentLog } from '../../src/model/log.js';
+import type { Service } from '../../src/model/status.js';
 
 export interface Answer {
   readonly status: number;

@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../../src/config/config.js';
 import { type Daemon, startDaemon } from '../../src/daemon.js';
-import { type Log, silentLog } from '../../src/log.js';
-import type { Meter, MeterSchedule } from '../../src/meter.js';
-import { openConnection } from '../../src/store/sqlite-driver.js';
+import { type Log, silentLog } from '../../src/model/log.js';
+import type { Meter, MeterSchedule } from '../../src/model/meter.js';
+import { openConnection } from '../../src/store/sqlite/driver.js';
 
 export const everySeconds = (seconds: number): MeterSchedule => ({
   text: `${seconds}s`,

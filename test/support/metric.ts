@@ -1,6 +1,6 @@
 // Metrics and meters for tests: everything has a default, a test states only what it is about.
 
-import type { Meter, Metric } from '../../src/meter.js';
+import type { Meter, Metric } from '../../src/model/meter.js';
 
 export const metric = (given: Partial<Metric> = {}): Metric => ({
   name: 'metric',

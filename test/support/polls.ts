@@ -4,8 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import type { MeterInfo } from '../../src/meter.js';
-import type { MissingReason, Poll } from '../../src/reading.js';
+import type { MeterInfo } from '../../src/model/meter.js';
+import type { MissingReason, Poll } from '../../src/model/poll.js';
 
 export const meterInfo = (name: string, metrics = 3): MeterInfo => ({
   name,

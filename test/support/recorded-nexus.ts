@@ -6,8 +6,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import modbusSerial from 'modbus-serial';
-import type { DataType } from '../../src/meter.js';
-import { packageRoot } from '../../src/paths.js';
+import { packageRoot } from '../../src/config/paths.js';
+import type { DataType } from '../../src/model/meter.js';
 
 export const UNIT = 9;
 const HIGH = 2 ** -16;

@@ -1,6 +1,6 @@
 // A log that keeps its lines, and lets a test wait for one.
 
-import type { Log, LogFields } from '../../src/log.js';
+import type { Log, LogFields } from '../../src/model/log.js';
 
 export interface Line {
   readonly level: keyof Log;

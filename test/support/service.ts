@@ -1,10 +1,10 @@
 // A Service for tests of its HTTP side: real latest values, a state that the test sets, and meters whose answers the test
 // decides. Keeps nothing in a database.
 
-import { Latest } from '../../src/latest.js';
-import type { MeterInfo, MetricInfo } from '../../src/meter.js';
-import type { MissingReason, Poll } from '../../src/reading.js';
-import type { CollectRequest, CollectRow, MeterStatus, Service, ServiceStatus } from '../../src/service.js';
+import { Latest } from '../../src/collect/latest.js';
+import type { MeterInfo, MetricInfo } from '../../src/model/meter.js';
+import type { MissingReason, Poll } from '../../src/model/poll.js';
+import type { CollectRequest, CollectRow, MeterStatus, Service, ServiceStatus } from '../../src/model/status.js';
 
 export const metricInfo = (name: string, unit = 'V', fields: Partial<MetricInfo> = {}): MetricInfo => ({
   name,

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { encodeMetric } from '../../src/codec/encode.js';
 import type { Config } from '../../src/config/config.js';
-import type { Meter, Metric } from '../../src/meter.js';
+import type { Meter, Metric } from '../../src/model/meter.js';
 import { type MeterServer, startMeterServer } from '../../src/simulate/meter-server.js';
 import { RegisterImage } from '../../src/simulate/register-image.js';
 import { meter, metric } from './metric.js';

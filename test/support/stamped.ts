@@ -1,7 +1,7 @@
 // Meters whose every value says which meter and which metric it belongs to and when it was read: a stored value that is
 // late, foreign, torn or misplaced gives itself away.
 
-import type { Metric } from '../../src/meter.js';
+import type { Metric } from '../../src/model/meter.js';
 import type { SimulatedUnit } from '../../src/simulate/meter-server.js';
 import { RegisterImage } from '../../src/simulate/register-image.js';
 import { metric } from './metric.js';

@@ -1,6 +1,6 @@
 // A clock that a test moves: sleepers wake in the order of their times, as fast as the work between them allows.
 
-import type { Clock } from '../../src/clock.js';
+import type { Clock } from '../../src/model/clock.js';
 
 interface Sleeper {
   readonly at: number;

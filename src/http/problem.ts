@@ -1,0 +1,77 @@
+// Errors as the caller sees them: application/problem+json (RFC 9457) with a code to look up in the README, a sentence
+// that says what is wrong and, where parameters are, every one of them. Never a stack trace, never a foreign message.
+
+import { STATUS_CODES } from 'node:http';
+import type { NextFunction, Request, Response } from 'express';
+import { EmdcError, messageOf } from '../model/errors.js';
+import type { Log } from '../model/log.js';
+
+export class HttpProblem extends EmdcError {
+  readonly status: number;
+  /** Further members of the problem document. */
+  readonly members: Readonly<Record<string, unknown>>;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(init: {
+    status: number;
+    code: string;
+    message: string;
+    hint?: string;
+    members?: Readonly<Record<string, unknown>>;
+    headers?: Readonly<Record<string, string>>;
+  }) {
+    super(init);
+    this.name = 'HttpProblem';
+    this.status = init.status;
+    this.members = init.members ?? {};
+    this.headers = init.headers ?? {};
+  }
+}
+
+/** The problem document. `type` is left out, which means about:blank: the title is the status' own. */
+export function problemDocument(problem: HttpProblem): string {
+  return `${JSON.stringify({
+    title: STATUS_CODES[problem.status] ?? 'Error',
+    status: problem.status,
+    code: problem.code,
+    detail: problem.message,
+    ...(problem.hint === '' ? {} : { hint: problem.hint }),
+    ...problem.members,
+  })}\n`;
+}
+
+/** Express' error handler. What is not an HttpProblem is a fault of ours: logged with its stack, answered without. */
+export function problemHandler(log: Log) {
+  // Express knows an error handler by its four parameters.
+  return (error: unknown, request: Request, response: Response, _next: NextFunction): void => {
+    if (response.headersSent) {
+      response.destroy();
+      return;
+    }
+    const problem = error instanceof HttpProblem ? error : unexpected(error, request, log);
+    response
+      .status(problem.status)
+      .set(problem.headers)
+      .set('Content-Type', 'application/problem+json; charset=utf-8')
+      .end(problemDocument(problem));
+  };
+}
+
+function unexpected(error: unknown, request: Request, log: Log): HttpProblem {
+  const status = error instanceof Error && 'status' in error ? Number(error.status) : 500;
+  // Express' own complaints about a request it could not make sense of.
+  if (status >= 400 && status < 500) {
+    return new HttpProblem({ status, code: 'bad-request', message: 'the request could not be understood' });
+  }
+  log.error('a request failed unexpectedly', {
+    method: request.method,
+    path: request.path,
+    error: messageOf(error),
+    stack: error instanceof Error ? error.stack : undefined,
+  });
+  return new HttpProblem({
+    status: 500,
+    code: 'internal-error',
+    message: 'the request failed unexpectedly; the log says why',
+  });
+}

@@ -1,0 +1,147 @@
+// The main thread's end of the embedded database. A worker that dies costs nothing but the calls it was busy with, which
+// fail with `spool`; the next call starts another one.
+
+import { Worker } from 'node:worker_threads';
+import { messageOf } from '../../model/errors.js';
+import type { Log } from '../../model/log.js';
+import type { MeterInfo } from '../../model/meter.js';
+import type { Backend } from '../backend.js';
+import type { Batch } from '../batch.js';
+import { StoreFailure } from '../store.js';
+import type { SqliteOptions } from './open.js';
+import { type Call, failureOf, OPENED, type Reply } from './worker-messages.js';
+
+interface Pending {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+interface Thread {
+  readonly worker: Worker;
+  readonly opened: Promise<unknown>;
+  readonly pending: Map<number, Pending>;
+  readonly ended: Promise<void>;
+  /** Meters with a smaller key have been sent to it. */
+  announced: number;
+}
+
+export class SqliteThread implements Backend {
+  readonly #options: SqliteOptions;
+  readonly #log: Log;
+  /** All meters ever announced: a new worker knows none. */
+  readonly #meters = new Map<number, MeterInfo>();
+  #thread: Thread | null = null;
+  #lastId = OPENED;
+  #closed = false;
+
+  constructor(options: SqliteOptions, log: Log) {
+    this.#options = options;
+    this.#log = log;
+  }
+
+  /** Rejects with the EmdcError that says why the database cannot be opened. */
+  async open(): Promise<void> {
+    await this.#ready();
+  }
+
+  async write(batch: Batch): Promise<void> {
+    for (const [key, meter] of batch.newMeters) this.#meters.set(key, meter);
+    const thread = await this.#ready();
+    const newMeters =
+      thread.announced === this.#meters.size ? [] : [...this.#meters].filter(([key]) => key >= thread.announced);
+    thread.announced = this.#meters.size;
+    await this.#send(thread, { kind: 'write', batch: { ...batch, newMeters } }, [
+      batch.polls.buffer,
+      batch.values.buffer,
+    ]);
+  }
+
+  lastSlots(): Promise<readonly (readonly [string, number])[]> {
+    return this.#call({ kind: 'lastSlots' }) as Promise<readonly (readonly [string, number])[]>;
+  }
+
+  async check(): Promise<void> {
+    await this.#call({ kind: 'check' });
+  }
+
+  maintain(now: number): Promise<boolean> {
+    return this.#call({ kind: 'maintain', now }) as Promise<boolean>;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const thread = this.#thread;
+    if (thread === null) return;
+    await this.#send(thread, { kind: 'close' }).catch((error) => {
+      this.#log.warn('closing the database failed', { error: messageOf(error) });
+    });
+    await thread.ended;
+  }
+
+  async #call(call: Call): Promise<unknown> {
+    return this.#send(await this.#ready(), call);
+  }
+
+  async #ready(): Promise<Thread> {
+    if (this.#closed) throw ended('the database has been closed');
+    this.#thread ??= this.#start();
+    await this.#thread.opened;
+    if (this.#thread === null) throw ended("the database's thread has ended");
+    return this.#thread;
+  }
+
+  #send(thread: Thread, call: Call, transfer: readonly ArrayBufferLike[] = []): Promise<unknown> {
+    const id = ++this.#lastId;
+    return new Promise((resolve, reject) => {
+      if (this.#thread !== thread) return reject(ended("the database's thread has ended"));
+      thread.pending.set(id, { resolve, reject });
+      thread.worker.postMessage({ id, call }, transfer as ArrayBuffer[]);
+    });
+  }
+
+  #start(): Thread {
+    const worker = new Worker(new URL('./worker.js', import.meta.url), {
+      workerData: this.#options,
+      name: 'emdc-sqlite',
+      // It makes short-lived strings only: a small nursery costs it nothing, and saves tens of megabytes.
+      resourceLimits: { maxYoungGenerationSizeMb: 8 },
+    });
+    const pending = new Map<number, Pending>();
+    const opened = new Promise((resolve, reject) => pending.set(OPENED, { resolve, reject }));
+    opened.catch(() => {});
+    let reason = "the database's thread ended unexpectedly";
+    const thread: Thread = {
+      worker,
+      opened,
+      pending,
+      announced: 0,
+      ended: new Promise((resolve) => {
+        worker.on('exit', () => {
+          if (this.#thread === thread) this.#thread = null;
+          for (const { reject } of pending.values()) reject(ended(reason));
+          pending.clear();
+          resolve();
+        });
+      }),
+    };
+    worker.on('error', (error) => {
+      reason = `the database's thread died: ${messageOf(error)}`;
+      this.#log.error(reason);
+    });
+    worker.on('message', (reply: Reply) => this.#receive(thread, reply));
+    return thread;
+  }
+
+  #receive({ pending }: Thread, reply: Reply): void {
+    if (reply.kind === 'log') {
+      this.#log[reply.level](reply.message, { ...reply.fields });
+      return;
+    }
+    const waiting = pending.get(reply.id);
+    pending.delete(reply.id);
+    if (reply.kind === 'done') waiting?.resolve(reply.value);
+    else waiting?.reject(failureOf(reply.failure));
+  }
+}
+
+const ended = (message: string): StoreFailure => new StoreFailure({ code: 'store-ended', message, remedy: 'spool' });

@@ -35,7 +35,7 @@ export interface Statements {
   readonly polls: string;
   /** Parameters: JSON array of meter ids, from, until. Rows: meter_id, ts, until, reason, slots of gaps that overlap. */
   readonly gaps: string;
-  /** Parameters: JSON array of meter ids, bucket. Rows: topic_id, ts, value: the newest accepted reading before the bucket. */
+  /** Parameters: JSON array of meter ids, bucket. Rows: topic_id, ts, value: the accepted readings of the newest 8 rollups before the bucket. */
   readonly accepted: string;
   /** Parameters: JSON array of meter ids. Rows: meter_id, bucket: the newest quarter with coverage. */
   readonly newestCoverage: string;

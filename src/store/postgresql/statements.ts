@@ -63,7 +63,7 @@ WHERE meter_id IN ${ids('$1')} AND ts < ${time('$3')} AND until > ${time('$2')}`
   accepted: `
 SELECT t.id AS topic_id, ${ms('r.accepted_ts')} AS ts, r.accepted AS value
 FROM topic t CROSS JOIN LATERAL (SELECT accepted, accepted_ts FROM rollup b WHERE b.meter_id = t.meter_id AND b.topic_id = t.id
-  AND b.bucket < ${time('$2')} AND b.accepted IS NOT NULL ORDER BY b.bucket DESC LIMIT 1) r
+  AND b.bucket < ${time('$2')} AND b.accepted IS NOT NULL ORDER BY b.bucket DESC LIMIT 8) r
 WHERE t.kind = 'counter' AND t.meter_id IN ${ids('$1')}`,
   newestCoverage: `
 SELECT m.value::int AS meter_id,

@@ -49,7 +49,7 @@ export class Database {
   #opening: Promise<Store> | null = null;
   #checking: Promise<void> | null = null;
   #hungChecks = 0;
-  #closed = false;
+  readonly #stopped = new AbortController();
   #meters: readonly MeterInfo[] | null = null;
   /** The store that knows `#meters`. */
   #entered: Store | null = null;
@@ -177,10 +177,16 @@ export class Database {
     this.#lastError = error.message;
   }
 
+  /** Ends all waits for the store, those under way and later ones. */
+  giveUp(): void {
+    this.#stopped.abort(ENDED);
+  }
+
   /** A store that does not close within the limit is left to itself. */
   async close(limitMs: number): Promise<void> {
-    this.#closed = true;
-    if (this.#store) await this.#within(this.#store.close(), limitMs).catch(() => {});
+    this.giveUp();
+    const closed = this.#store?.close().catch(() => {});
+    await Promise.race([closed, this.#options.clock.sleep(limitMs)]);
   }
 
   /** Whether a change of state is logged: a database that comes and goes must not fill the log. */
@@ -217,7 +223,7 @@ export class Database {
     this.#opening ??= this.#options
       .openStore()
       .then(async (store) => {
-        if (this.#closed) await store.close();
+        if (this.#stopped.signal.aborted) await store.close();
         else this.#store = store;
         return store;
       })
@@ -247,7 +253,8 @@ export class Database {
 
   async #within<T>(work: Promise<T>, limitMs: number, signal?: AbortSignal): Promise<T> {
     const ended = new AbortController();
-    const limit = this.#options.clock.sleep(limitMs, ended.signal, signal).then((): typeof LIMIT => LIMIT);
+    const signals = [ended.signal, this.#stopped.signal, signal];
+    const limit = this.#options.clock.sleep(limitMs, ...signals).then((): typeof LIMIT => LIMIT);
     try {
       const result = await Promise.race([work, limit]);
       if (result !== LIMIT) return result;

@@ -74,9 +74,10 @@ export class Replay {
     this.wake();
   }
 
-  /** Resolves when the step under way has ended or was given up. */
+  /** Resolves when the step under way has ended; waits for the database are given up. */
   stop(): Promise<void> {
     this.#stopping.abort(WOKEN);
+    this.#options.database.giveUp();
     return this.#ended;
   }
 
@@ -109,7 +110,9 @@ export class Replay {
         pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
       } else {
         pauseMs = FIRST_PAUSE_MS;
-        if (spool.empty && !database.metersPending) await this.#upkeep();
+        if (!spool.empty || database.metersPending) continue;
+        this.#sayReplayed();
+        await this.#upkeep();
       }
     }
     answered(null);
@@ -130,7 +133,6 @@ export class Replay {
     const chunk = await spool.take(this.#chunkReadings);
     if (chunk === null) {
       database.setConnected(0);
-      this.#sayReplayed();
       return null;
     }
     await idle();
@@ -151,7 +153,7 @@ export class Replay {
 
   async #write(entries: readonly Entry[]): Promise<EmdcError | null> {
     const { database, letters, limitMs } = this.#options;
-    const write = (batch: Batch): Promise<WriteResult> => database.write(batch, limitMs, this.#stopping.signal);
+    const write = (batch: Batch): Promise<WriteResult> => database.write(batch, limitMs);
     const result = await write(batchOf(entries));
     if (result.kind === 'away') return result.error;
     return result.kind === 'refused' ? await letters.bisect(entries, result.error, write) : null;

@@ -627,9 +627,11 @@ describe('recorder: the slots between two runs', () => {
     const store = database(0);
     const run = await rig(t, { store });
     begin(run, 10);
+    await run.recorder.record({ polls: [], gaps: [] });
     await emptied(run);
     store.polls.set('other', pollOf(meter, at(50)));
     begin(run, 55);
+    await run.recorder.record({ polls: [], gaps: [] });
     await emptied(run);
     assert.deepEqual(gaps(store), [span(1, 10), span(51, 55)]);
     const second = await rig(t, { store });

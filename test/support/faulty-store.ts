@@ -9,7 +9,7 @@ export class FaultyStore implements Store {
   readonly dialect = 'sqlite';
   /** `meter@slot` → poll: the first one written stays. */
   readonly polls = new Map<string, Poll>();
-  /** `meter@from` → gap. */
+  /** `meter@from` → gap: of two that start together the longer one stays. */
   readonly gaps = new Map<string, Gap>();
   readonly events: MeterEvent[] = [];
   /** Polls of each write that was taken. */
@@ -59,7 +59,7 @@ export class FaultyStore implements Store {
     }
     for (const gap of batch.gaps) {
       const key = `${gap.meter.name}@${gap.from}`;
-      if (!this.gaps.has(key)) this.gaps.set(key, gap);
+      if (gap.until > (this.gaps.get(key)?.until ?? 0)) this.gaps.set(key, gap);
     }
     this.events.push(...(batch.events ?? []));
     if (this.failAfterOnce) {

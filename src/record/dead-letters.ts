@@ -2,13 +2,14 @@
 // rest. A refused poll is stored without the values concerned; the whole poll goes to the dead-letter file.
 
 import { open, rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { EmdcError } from '../model/errors.js';
 import type { Log } from '../model/log.js';
 import type { Batch, MissingReason, Poll } from '../model/poll.js';
 import type { WriteResult } from './database.js';
 import { batchOf, type Entry, meterOf } from './entry.js';
 import { SegmentEncoder } from './segment.js';
+import { syncDirectory } from './segment-file.js';
 
 const MAX_FILE_BYTES = 8 * 1024 * 1024;
 
@@ -108,6 +109,7 @@ export class DeadLetters {
     try {
       await handle.appendFile(text);
       await handle.datasync();
+      await syncDirectory(dirname(this.path));
       if ((await handle.stat()).size < MAX_FILE_BYTES) return;
     } finally {
       await handle.close();

@@ -147,7 +147,7 @@ export class Replay {
     this.#replayed += readings - spool.status().readings;
     database.setConnected(readings);
     // Half of the time is left to live writes.
-    if (chunk.entries[0]?.kind !== 'start') await clock.sleep(clock.monotonic() - started, this.#stopping.signal);
+    await clock.sleep(clock.monotonic() - started, this.#stopping.signal);
     return null;
   }
 

@@ -68,7 +68,7 @@ export class SegmentReader {
     return new SegmentReader(await readFile(path));
   }
 
-  /** The next entries: only starts, or no starts and at most `maxWeight` (but at least one entry). Empty at the end. */
+  /** The next entries, of at most `maxWeight` but at least one. Empty at the end. */
   peek(maxWeight: number): readonly Entry[] {
     let weight = 0;
     let count = 0;
@@ -76,8 +76,7 @@ export class SegmentReader {
       const entry = this.#entries[count] ?? this.#parse();
       if (entry === undefined) break;
       weight += weightOf(entry);
-      const mixed = (entry.kind === 'start') !== (this.#entries[0]?.kind === 'start');
-      if (mixed || (count > 0 && weight > maxWeight)) break;
+      if (count > 0 && weight > maxWeight) break;
       count++;
     }
     return this.#entries.slice(0, count);

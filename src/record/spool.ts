@@ -36,7 +36,7 @@ export interface Segment {
   totals: Totals;
 }
 
-/** The oldest entries in the spool: either only starts, or none. */
+/** The oldest entries in the spool. */
 export interface Chunk {
   readonly entries: readonly Entry[];
   /** To be called once: the entries are in the database and are let go, or stay for another time. */

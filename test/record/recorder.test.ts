@@ -52,11 +52,17 @@ async function rig(t: TestContext, options: RigOptions = {}): Promise<Rig> {
   return { recorder, store, log, directory };
 }
 
+/** Resolves when all that was begun or recorded before is in the database or in the spool. */
+const flushed = ({ recorder }: Rig) => recorder.record({ polls: [], gaps: [] });
+
 /** For states that no log line announces. */
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await systemClock.sleep(2);
 }
-const emptied = ({ recorder }: Rig) => until(() => recorder.state().spool.bytes === 0);
+const emptied = async (run: Rig) => {
+  await flushed(run);
+  await until(() => run.recorder.state().spool.bytes === 0);
+};
 
 function gateOf(store: FaultyStore): () => void {
   let open = () => {};
@@ -627,11 +633,9 @@ describe('recorder: the slots between two runs', () => {
     const store = database(0);
     const run = await rig(t, { store });
     begin(run, 10);
-    await run.recorder.record({ polls: [], gaps: [] });
     await emptied(run);
     store.polls.set('other', pollOf(meter, at(50)));
     begin(run, 55);
-    await run.recorder.record({ polls: [], gaps: [] });
     await emptied(run);
     assert.deepEqual(gaps(store), [span(1, 10), span(51, 55)]);
     const second = await rig(t, { store });

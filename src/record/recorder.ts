@@ -25,8 +25,8 @@ import { DeadLetters } from './dead-letters.js';
 import { addTotals, batchOf, type Entry, entriesOf, noTotals, weightOf } from './entry.js';
 import { Losses } from './losses.js';
 import { Replay } from './replay.js';
-import type { Spool } from './spool.js';
-import { openSpool } from './spool-directory.js';
+
+import { openSpool, type Spool } from './spool.js';
 
 export interface RecorderState {
   readonly database: DatabaseStatus;

@@ -1,14 +1,19 @@
-// Makes the spool's directory this process' own, and finds what earlier processes left in it.
+// The spool's files: their names, and what earlier processes left.
 
-import { mkdir, open, readdir, stat, unlink } from 'node:fs/promises';
+import { open, readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { EmdcError, messageOf } from '../model/errors.js';
 import { addTotals, type Entry, noTotals, type Totals } from './entry.js';
 import { totalsAtEnd } from './segment.js';
-import { SegmentReader, syncDirectory } from './segment-file.js';
-import { type Segment, Spool, type SpoolOptions } from './spool.js';
-import { lockSpool } from './spool-lock.js';
+import { SegmentReader } from './segment-file.js';
+
+export interface Segment {
+  readonly path: string;
+  readonly sequence: number;
+  bytes: number;
+  /** Of what waits: without the entries that were replayed. */
+  totals: Totals;
+}
 
 export interface Found {
   /** Oldest first. */
@@ -20,44 +25,15 @@ export interface Found {
   readonly lostUpTo: number;
 }
 
-/**
- * Rejects with `spool-unusable` when the directory cannot be made or read, with `spool-in-use` when another collector
- * holds it.
- */
-export async function openSpool(options: SpoolOptions): Promise<Spool> {
-  const { directory, log } = options;
-  try {
-    const created = await mkdir(directory, { recursive: true });
-    if (created !== undefined) await syncDirectory(join(created, '..'));
-  } catch (error) {
-    throw unusable(directory, error);
-  }
-  const release = await lockSpool(directory, log);
-  try {
-    const spool = new Spool(options, await findSegments(directory), release);
-    const { readings } = spool.status();
-    if (readings > 0) log.info('spool holds readings of an earlier run', { readings });
-    return spool;
-  } catch (error) {
-    await release();
-    throw unusable(directory, error);
-  }
-}
-
-const unusable = (directory: string, cause: unknown): EmdcError =>
-  new EmdcError({
-    code: 'spool-unusable',
-    message: `spool directory ${directory} cannot be used: ${messageOf(cause)}`,
-    hint: 'set spool.directory to a folder that the collector may write to',
-    cause,
-  });
+export const nameOf = (kind: 'segment' | 'lost' | 'damaged', sequence: number): string =>
+  `${kind}-${String(sequence).padStart(12, '0')}.txt`;
 
 const NAME = /^(segment|lost)-(\d{12})\.txt$/;
 /** At most so many files of damaged lines are kept. */
 const MAX_DAMAGED = 8;
 
-/** Deletes what a crash kept from being deleted. */
-async function findSegments(directory: string): Promise<Found> {
+/** Finds the segments and losses of earlier processes; deletes what a crash kept from being deleted. Rejects where the directory cannot be read. */
+export async function findSegments(directory: string): Promise<Found> {
   const names = (await readdir(directory)).sort();
   const isOurs = (prefix: string) => (name: string) => name.startsWith(prefix);
   const stale = [

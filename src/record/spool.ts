@@ -7,16 +7,18 @@
 // What `append` acknowledged is on disk until it was replayed or dropped at the spool's bound. A segment is deleted when
 // all of it was replayed; a process that was killed before replays the segment again, which is harmless.
 
-import { rename, unlink } from 'node:fs/promises';
+import { mkdir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../model/clock.js';
+import { EmdcError, messageOf } from '../model/errors.js';
 import type { Log } from '../model/log.js';
-import { addTotals, type Entry, noTotals, type Totals } from './entry.js';
+import { addTotals, type Entry, noTotals } from './entry.js';
 import { Losses } from './losses.js';
 import { SegmentEncoder } from './segment.js';
-import { replaceFile, SegmentReader, SegmentWriter } from './segment-file.js';
-import type { Found } from './spool-directory.js';
+import { replaceFile, SegmentReader, SegmentWriter, syncDirectory } from './segment-file.js';
+import { type Found, findSegments, nameOf, type Segment } from './spool-directory.js';
+import { lockSpool } from './spool-lock.js';
 
 export interface SpoolOptions {
   readonly directory: string;
@@ -28,20 +30,44 @@ export interface SpoolOptions {
   readonly intervals: ReadonlyMap<string, number>;
 }
 
-export interface Segment {
-  readonly path: string;
-  readonly sequence: number;
-  bytes: number;
-  /** Of what waits: without the entries that were replayed. */
-  totals: Totals;
-}
-
 /** The oldest entries in the spool. */
 export interface Chunk {
   readonly entries: readonly Entry[];
   /** To be called once: the entries are in the database and are let go, or stay for another time. */
   end(stored: boolean): Promise<void>;
 }
+
+/**
+ * Rejects with `spool-unusable` when the directory cannot be made or read, with `spool-in-use` when another collector
+ * holds it.
+ */
+export async function openSpool(options: SpoolOptions): Promise<Spool> {
+  const { directory, log } = options;
+  try {
+    const created = await mkdir(directory, { recursive: true });
+    if (created !== undefined) await syncDirectory(join(created, '..'));
+  } catch (error) {
+    throw unusable(directory, error);
+  }
+  const release = await lockSpool(directory, log);
+  try {
+    const spool = new Spool(options, await findSegments(directory), release);
+    const { readings } = spool.status();
+    if (readings > 0) log.info('spool holds readings of an earlier run', { readings });
+    return spool;
+  } catch (error) {
+    await release();
+    throw unusable(directory, error);
+  }
+}
+
+const unusable = (directory: string, cause: unknown): EmdcError =>
+  new EmdcError({
+    code: 'spool-unusable',
+    message: `spool directory ${directory} cannot be used: ${messageOf(cause)}`,
+    hint: 'set spool.directory to a folder that the collector may write to',
+    cause,
+  });
 
 const MAX_SEGMENT_BYTES = 8 * 1024 * 1024;
 
@@ -342,6 +368,3 @@ export class Spool {
 
 /** What is condensed between two turns of the event loop, in readings. */
 const PART = 5000;
-
-export const nameOf = (kind: 'segment' | 'lost' | 'damaged', sequence: number): string =>
-  `${kind}-${String(sequence).padStart(12, '0')}.txt`;

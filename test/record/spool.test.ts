@@ -6,8 +6,7 @@ import { systemClock } from '../../src/model/clock.js';
 import { EmdcError } from '../../src/model/errors.js';
 import { silentLog } from '../../src/model/log.js';
 import type { Entry } from '../../src/record/entry.js';
-import type { Spool } from '../../src/record/spool.js';
-import { openSpool } from '../../src/record/spool-directory.js';
+import { openSpool, type Spool } from '../../src/record/spool.js';
 import { meterInfo, pollOf, temporaryFolder } from '../support/polls.js';
 import { RecordingLog } from '../support/recording-log.js';
 

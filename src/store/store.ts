@@ -11,7 +11,8 @@ export interface Store {
   readonly dialect: Dialect;
   /**
    * Records polls, gaps and events: all of them or none; durable when it resolves. Meters and topics that are new appear by
-   * themselves. Writing the same (meter, slot) again changes nothing. Rejects with a StoreFailure only.
+   * themselves. Writing the same (meter, slot) again changes nothing; of two gaps of a meter that start together the longer
+   * one stays (a gap `lost` that was written may have grown meanwhile). Rejects with a StoreFailure only.
    */
   write(batch: Batch): Promise<void>;
   /**

@@ -135,7 +135,8 @@ export class Connection {
         stale: verdict.kind === 'foreign',
         onlyIdDiffers: verdict.fits,
       });
-      return this.#fail(error);
+      this.#fail(error);
+      return;
     }
     const pdu = this.#framing.unwrap(this.#received, this.#receivedBytes, inFlight.expected);
     this.#inFlight = null;

@@ -9,7 +9,7 @@ import { basename, dirname, join, relative } from 'node:path';
 import process from 'node:process';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { packageRoot, version } from '../src/config/paths.js';
+import { packageRoot, version } from '../src/model/paths.js';
 
 interface Manifest {
   readonly name: string;

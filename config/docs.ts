@@ -6,7 +6,7 @@ import process from 'node:process';
 import { pathToFileURL } from 'node:url';
 import { commands } from '../src/cli/commands.js';
 import { exampleYaml, metersTable, settingsTable } from '../src/config/describe.js';
-import { packageRoot } from '../src/config/paths.js';
+import { packageRoot } from '../src/model/paths.js';
 import { performanceSection } from './performance.js';
 import { errorTable, logTable } from './reference.js';
 

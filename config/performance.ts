@@ -2,7 +2,7 @@
 // the table as measured, and what it means for a gateway.
 
 import { readFileSync } from 'node:fs';
-import { packageRoot } from '../src/config/paths.js';
+import { packageRoot } from '../src/model/paths.js';
 import { type Figure, judged, tableOf } from '../test/bench/figure.js';
 import { BLOCKS } from '../test/bench/site.js';
 

@@ -8,21 +8,6 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-// Prisma starts its query compiler with the connection; src/store/query-compiler.ts does it when a query needs it.
-const COMPILER =
-  /config\.compilerWasm = \{\s*getRuntime: async \(\) => await import\("([^"]+)"\),\s*getQueryCompilerWasmModule: async \(\) => \{\s*const \{ wasm \} = await import\("([^"]+)"\)\s*return await decodeBase64AsWasm\(wasm\)\s*\},\s*importName: ("[^"]+")\s*\}/;
-const lateCompiler = (_, runtime, wasm, importName) => `import * as runtimeOfCompiler from "${runtime}"
-import { lateCompiler } from "../../../query-compiler.js"
-config.compilerWasm = lateCompiler({
-  runtime: runtimeOfCompiler,
-  wasm: () => import.meta.resolve("${wasm}"),
-  importName: ${importName},
-})`;
-
-// As CommonJS, which Prisma names for Node.js, its client is first searched for exports: that compiles to 10 MB on the way.
-const RUNTIME = '"@prisma/client/runtime/client"';
-const RUNTIME_MODULE = '"@prisma/client/runtime/client.mjs"';
-
 const self = readFileSync(new URL(import.meta.url), 'utf8');
 const models = readFileSync(`${root}prisma/models.prisma`, 'utf8');
 const prisma = createRequire(import.meta.url).resolve('prisma/package.json');
@@ -42,15 +27,6 @@ for (const provider of ['sqlite', 'postgresql', 'mysql']) {
     [prisma.replace(/package\.json$/, 'build/index.js'), 'generate', '--schema', `${folder}/schema.prisma`],
     { cwd: root, stdio: 'pipe', env: { ...process.env, PRISMA_HIDE_UPDATE_MESSAGE: '1' } },
   );
-  const client = `${output}/internal/class.ts`;
-  const generated = readFileSync(client, 'utf8');
-  if (!COMPILER.test(generated)) throw new Error(`${client} does not load its query compiler as expected`);
-  writeFileSync(client, generated.replace(COMPILER, lateCompiler));
-  for (const file of ['client.ts', 'internal/class.ts', 'internal/prismaNamespace.ts']) {
-    const text = readFileSync(`${output}/${file}`, 'utf8');
-    if (!text.includes(RUNTIME)) throw new Error(`${output}/${file} does not import Prisma's runtime as expected`);
-    writeFileSync(`${output}/${file}`, text.replaceAll(RUNTIME, RUNTIME_MODULE));
-  }
   writeFileSync(`${output}/.stamp`, hash);
 }
 

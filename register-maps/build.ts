@@ -6,7 +6,7 @@ import { basename, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
-import { packageRoot } from '../src/config/paths.js';
+import { packageRoot } from '../src/model/paths.js';
 import { type ColumnKey, columnKeys, columns } from '../src/register-map/columns.js';
 import type { MeterSheet } from '../src/register-map/meter-sheet.js';
 import { meterSheetOf, metricsSheet, notesSheet } from '../src/register-map/template.js';

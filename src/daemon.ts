@@ -11,7 +11,7 @@ import { MeterPoller } from './collect/poll-meter.js';
 import { LossWatch, serviceStatus, stalled } from './collect/status.js';
 import type { Config } from './config/config.js';
 import { difference } from './config/difference.js';
-import { version } from './config/paths.js';
+import { version } from './model/paths.js';
 import { startHttpServer } from './http/server.js';
 import { openLinkPool } from './modbus/pool.js';
 import { type Clock, systemClock } from './model/clock.js';

@@ -6,7 +6,7 @@ import process from 'node:process';
 import { Command, CommanderError } from 'commander';
 import { commands } from './cli/commands.js';
 import { explainError, failed, usage } from './cli/exit.js';
-import { version } from './config/paths.js';
+import { version } from './model/paths.js';
 import { EmdcError } from './model/errors.js';
 
 /** Loads the commands whose names occur among `args`; the others are known by their summary alone. */

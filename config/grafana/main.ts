@@ -6,7 +6,7 @@ import { dirname } from 'node:path';
 import process from 'node:process';
 import { pathToFileURL } from 'node:url';
 import { stringify } from 'yaml';
-import { packageRoot } from '../../src/config/paths.js';
+import { packageRoot } from '../../src/model/paths.js';
 import { alertRules } from './alerts.js';
 import { dashboards } from './dashboards.js';
 import { dialects } from './dialect.js';

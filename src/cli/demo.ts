@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import process from 'node:process';
 import { Command } from 'commander';
 import type { Config } from '../config/config.js';
-import { packageRoot } from '../config/paths.js';
+import { packageRoot } from '../model/paths.js';
 import { type Daemon, startDaemon } from '../daemon.js';
 import { systemClock } from '../model/clock.js';
 import { type Meter, topicOf } from '../model/meter.js';

@@ -1,6 +1,6 @@
 // The collector's state in one structure, and whether it does its job.
 
-import { version } from '../config/paths.js';
+import { version } from '../model/paths.js';
 import type { MeterSchedule } from '../model/meter.js';
 import type { MeterStatus, ServiceStatus, SpoolStatus } from '../model/status.js';
 import type { RecorderState } from '../record/recorder.js';

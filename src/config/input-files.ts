@@ -3,7 +3,7 @@
 
 import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
-import { packageRoot } from './paths.js';
+import { packageRoot } from '../model/paths.js';
 import type { Raw } from './source-value.js';
 
 export class InputFiles {

@@ -6,13 +6,19 @@ import { EmdcError, messageOf, type Remedy } from '../model/errors.js';
 import { type Dialect, StoreFailure } from './store.js';
 
 /** For opening: what is known already stays as it is. */
-export const toOpenFailure = (error: unknown, dialect: Dialect): EmdcError =>
-  error instanceof EmdcError ? error : toStoreFailure(error, dialect);
+export const toOpenFailure = (error: unknown, dialect: Dialect, where: string): EmdcError =>
+  error instanceof EmdcError ? error : toStoreFailure(error, dialect, where);
+
+/** `host:port/database` of a server's URL, for messages. */
+export function whereOf(url: string): string {
+  const { host, pathname } = new URL(url);
+  return `${host}${pathname}`;
+}
 
 /** Whether a row with the same key is there already. */
 export const isDuplicate = (error: unknown): boolean => {
   const { kind, code } = causeOf(error);
-  return kind === 'UniqueConstraintViolation' || code === '23505' || code === 'SQLITE_CONSTRAINT_PRIMARYKEY';
+  return kind === 'UniqueConstraintViolation' || code === '23505' || code.startsWith('SQLITE_CONSTRAINT');
 };
 
 /** What a driver said: its own code, and its message. */
@@ -23,13 +29,14 @@ interface Cause {
   readonly kind: string;
 }
 
-export function toStoreFailure(error: unknown, dialect: Dialect): StoreFailure {
+/** `where`: which database, for the message. */
+export function toStoreFailure(error: unknown, dialect: Dialect, where: string): StoreFailure {
   if (error instanceof StoreFailure) return error;
   const cause = causeOf(error);
   const { remedy, hint } = judge(cause, dialect);
   return new StoreFailure({
     code: `store-${remedy}`,
-    message: `${nameOf[dialect]}: ${cause.message}${cause.code === '' ? '' : ` (${cause.code})`}`,
+    message: `${nameOf[dialect]} ${where}: ${cause.message}${cause.code === '' ? '' : ` (${cause.code})`}`,
     remedy,
     hint,
     cause: error,

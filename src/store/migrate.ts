@@ -4,9 +4,9 @@
 
 import { createHash, randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { packageRoot } from '../config/paths.js';
 import { EmdcError } from '../model/errors.js';
 import type { Log } from '../model/log.js';
+import { packageRoot } from '../model/paths.js';
 import type { Dialect } from './store.js';
 
 /** One connection that migrations run on. */

@@ -1,42 +1,54 @@
 // Opens the store that `database.url` names: file:… SQLite, postgresql://… , mysql://… or mariadb://… .
 
+import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EmdcError } from '../model/errors.js';
 import type { Log } from '../model/log.js';
-import { StoreFront } from './front.js';
+import type { MeterInfo } from '../model/meter.js';
+import type { MissingReason, Poll } from '../model/poll.js';
+import type { Backend, PollData } from './prisma-store.js';
+import { describe, MeterKeys, toRows } from './rows.js';
 import { SqliteThread } from './sqlite/thread.js';
-import type { Store } from './store.js';
+import { type Dialect, type Store, StoreFailure } from './store.js';
 import { keepForever, type Retention } from './upkeep.js';
 
 export interface StoreOptions {
   readonly url: string;
   readonly log: Log;
   readonly retention?: Retention;
-  /** How many there are to be, for a database that is made now; see SqliteOptions. */
+  /** Of the local days in `calendar`; UTC if left out. */
+  readonly timezone?: string;
+  /** To a server; 1 if left out, which is enough. */
+  readonly connections?: number;
+  /** Name of this collector among those that share the database; the host's name if left out. */
+  readonly collector?: string;
+  /** How many meters there are to be, for a database that is made now; see SqliteOptions. */
   readonly meters?: number;
 }
 
 /** Migrates, too. Rejects with an EmdcError; its remedy is `spool` where trying again later may help. */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const { url, log, retention = keepForever, meters = 1 } = options;
+  const { url, log, meters = 1, connections = 1 } = options;
+  const { retention = keepForever, timezone = 'UTC', collector = hostname() } = options;
+  const upkeep = { retention, timezone, collector };
   const scheme = /^([a-z0-9+]+):/i.exec(url)?.[1]?.toLowerCase();
   switch (scheme) {
     case 'file':
     case 'sqlite': {
-      const thread = new SqliteThread({ path: sqlitePath(url), retention, meters }, log);
+      const thread = new SqliteThread({ ...upkeep, path: sqlitePath(url), meters }, log);
       await thread.open();
-      return new StoreFront('sqlite', thread);
+      return storeOn(thread, 'sqlite');
     }
     case 'postgres':
     case 'postgresql': {
       const { openPostgresql } = await import('./postgresql/open.js');
-      return new StoreFront('postgresql', await openPostgresql({ url: serverUrl(url), retention, log }));
+      return storeOn(await openPostgresql({ ...upkeep, url: serverUrl(url), connections, log }), 'postgresql');
     }
     case 'mysql':
     case 'mariadb': {
       const { openMysql } = await import('./mysql/open.js');
-      return new StoreFront('mysql', await openMysql({ url: serverUrl(url), retention, log }));
+      return storeOn(await openMysql({ ...upkeep, url: serverUrl(url), connections, log }), 'mysql');
     }
     default:
       throw new EmdcError({
@@ -45,6 +57,52 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       });
   }
 }
+
+/** The contract on a backend: meters become keys on the way in, and plain rows become polls on the way out. */
+function storeOn(backend: Backend, dialect: Dialect): Store {
+  const keys = new MeterKeys();
+  let announced = 0;
+  let closed: Promise<void> | null = null;
+  const open = () => {
+    // Prisma would connect again by itself.
+    if (closed) throw new StoreFailure({ code: 'store-closed', message: 'the store has been closed', remedy: 'spool' });
+    return backend;
+  };
+  const keyed = (meters: readonly MeterInfo[]) => meters.map((meter) => [keys.keyOf(meter), describe(meter)] as const);
+  const { lease } = backend;
+  return {
+    dialect,
+    async write(batch) {
+      const rows = toRows(batch, keys);
+      const newMeters = keys.since(announced);
+      await open().write({ ...rows, newMeters });
+      announced = Math.max(announced, ...newMeters.map(([key]) => key + 1));
+    },
+    setMeters: async (meters, now) => open().setMeters(keyed(meters), now),
+    newestSlots: async (meters) => new Map(await open().newestSlots(meters)),
+    async newestPolls(meters) {
+      const byKey = new Map(meters.map((meter) => [keys.keyOf(meter), meter]));
+      const polls = await open().newestPolls(keyed(meters));
+      return polls.flatMap((data) => {
+        const meter = byKey.get(data.meter);
+        return meter ? [pollOf(data, meter)] : [];
+      });
+    },
+    check: async () => open().check(),
+    maintain: async (now) => open().maintain(now),
+    ...(lease ? { lease: async (request) => (open(), lease(request)) } : {}),
+    close() {
+      closed ??= backend.close();
+      return closed;
+    },
+  };
+}
+
+const pollOf = ({ meter: _, missing, ...data }: PollData, meter: MeterInfo): Poll => ({
+  ...data,
+  meter,
+  missing: new Map(missing.map(([index, reason]) => [index, reason as MissingReason])),
+});
 
 function serverUrl(url: string): string {
   let database = '';

@@ -1,136 +1,109 @@
-// From a batch to rows: keys become ids, polls come in order of their slots.
+// What is written at once, as plain data that can cross to another thread: meters by key instead of whole.
 
-import { type Batch, POLL_COLUMNS } from './batch.js';
-import type { MeterIds } from './registry.js';
-import { POLL_NUMBERS, type Polls, type Readings, type Rows } from './sql.js';
+import type { MeterInfo } from '../model/meter.js';
+import type { Batch, MissingReason } from '../model/poll.js';
 
-export const BUCKET_MS = 900_000;
-
-export function toRows(batch: Batch, idsOf: (meterKey: number) => MeterIds): Rows {
-  const order = inSlotOrder(batch, idsOf);
-  return {
-    polls: pollsOf(batch, order),
-    gaps: gapsJson(batch, idsOf),
-    buckets: () => bucketsJson(batch, order, idsOf),
-    readings: readingsOf(batch, order),
-  };
-}
-
-interface Position {
-  readonly poll: number;
+export interface PollRow {
+  readonly meter: number;
   readonly slot: number;
-  readonly ids: MeterIds;
-  /** Where its values begin. */
-  readonly offset: number;
+  readonly readAt: number;
+  readonly durationMs: number;
+  readonly requests: number;
+  readonly byHand: boolean;
+  /** By index of the meter's metrics; NaN: no value. */
+  readonly values: Float64Array;
+  readonly missing: ReadonlyMap<number, MissingReason>;
+  readonly error: string | null;
 }
 
-/** Every writer in one order: two that write the same rows wait for each other instead of deadlocking. */
-function inSlotOrder(batch: Batch, idsOf: (meterKey: number) => MeterIds): Position[] {
-  const positions: Position[] = [];
-  let offset = 0;
-  for (let poll = 0; poll * POLL_COLUMNS < batch.polls.length; poll++) {
-    positions.push({ poll, slot: at(batch, poll, 1), ids: idsOf(at(batch, poll, 0)), offset });
-    offset += at(batch, poll, 5);
+export interface Rows {
+  /** Meters that the store may not know yet, by key. */
+  readonly newMeters: readonly (readonly [key: number, meter: MeterInfo])[];
+  readonly polls: readonly PollRow[];
+  readonly gaps: readonly {
+    readonly meter: number;
+    readonly from: number;
+    readonly until: number;
+    readonly reason: string;
+    readonly slots: number;
+  }[];
+  readonly events: readonly {
+    readonly meter: number;
+    readonly ts: number;
+    readonly what: string;
+    readonly before: string | null;
+    readonly after: string | null;
+  }[];
+}
+
+/** A message longer than this is cut: it is for people, and a hostile meter could send any length. */
+const MAX_ERROR_LENGTH = 500;
+
+/** Gives every meter object a number, so that a batch names meters without describing them again. */
+export class MeterKeys {
+  readonly #keys = new Map<MeterInfo, number>();
+
+  get size(): number {
+    return this.#keys.size;
   }
-  return positions.sort((a, b) => a.slot - b.slot || a.ids.meterId - b.ids.meterId);
-}
 
-const at = (batch: Batch, poll: number, column: number): number => batch.polls[poll * POLL_COLUMNS + column] as number;
-
-function pollsOf(batch: Batch, order: readonly Position[]): Polls {
-  const whole = order.filter(({ poll }) => at(batch, poll, 7) !== 0);
-  const slots = new Float64Array(whole.length);
-  const numbers = new Float64Array(whole.length * POLL_NUMBERS);
-  const errorOf = new Map(batch.errors);
-  const errors = new Map<number, string>();
-  let row = 0;
-  for (const { poll, slot, ids } of whole) {
-    slots[row] = slot;
-    numbers[row * POLL_NUMBERS] = ids.meterId;
-    for (let i = 1; i < POLL_NUMBERS; i++) numbers[row * POLL_NUMBERS + i] = at(batch, poll, i + 1);
-    const error = errorOf.get(poll);
-    if (error !== undefined) errors.set(row, error);
-    row++;
-  }
-  return { slots, numbers, errors };
-}
-
-/** [{m: meter id, s: slot, r: read at, d: duration ms, q: requests, e: expected, t: stored, x: error}] */
-export function pollsJson({ slots, numbers, errors }: Polls): string {
-  const rows: string[] = [];
-  for (let row = 0; row < slots.length; row++) {
-    const [m, r, d, q, e, t] = numbers.subarray(row * POLL_NUMBERS, (row + 1) * POLL_NUMBERS);
-    const error = errors.get(row);
-    rows.push(
-      `{"m":${m},"s":${slots[row]},"r":${r},"d":${d},"q":${q},"e":${e},"t":${t},"x":${error === undefined ? 'null' : JSON.stringify(error)}}`,
-    );
-  }
-  return `[${rows.join(',')}]`;
-}
-
-function gapsJson(batch: Batch, idsOf: (meterKey: number) => MeterIds): string | null {
-  if (batch.gaps.length === 0) return null;
-  const rows = batch.gaps.map((gap) => ({
-    m: idsOf(gap.meterKey).meterId,
-    s: gap.ts,
-    u: gap.until,
-    w: gap.reason,
-    n: gap.slots,
-    c: gap.readings,
-    r: gap.readAt,
-  }));
-  return JSON.stringify(rows.sort((a, b) => a.s - b.s || a.m - b.m));
-}
-
-function bucketsJson(batch: Batch, order: readonly Position[], idsOf: (meterKey: number) => MeterIds): string {
-  const buckets = new Buckets();
-  for (const { poll, slot, ids } of order) buckets.add(ids.meterId, slot, at(batch, poll, 6) > 0);
-  for (const gap of batch.gaps) buckets.add(idsOf(gap.meterKey).meterId, gap.ts, false);
-  return buckets.json();
-}
-
-/** Quarters that something is written into: see Rows.buckets. */
-export class Buckets {
-  readonly #meters = new Map<number, Map<number, boolean>>();
-
-  add(meterId: number, time: number, readings: boolean): void {
-    const bucket = time - (((time % BUCKET_MS) + BUCKET_MS) % BUCKET_MS);
-    let meters = this.#meters.get(bucket);
-    if (meters === undefined) {
-      meters = new Map();
-      this.#meters.set(bucket, meters);
+  keyOf(meter: MeterInfo): number {
+    let key = this.#keys.get(meter);
+    if (key === undefined) {
+      key = this.#keys.size;
+      this.#keys.set(meter, key);
     }
-    meters.set(meterId, readings || meters.get(meterId) === true);
+    return key;
   }
 
-  /** In one order for every writer, as the rows themselves are. */
-  json(): string {
-    const rows: string[] = [];
-    for (const [b, meters] of [...this.#meters].sort((x, y) => x[0] - y[0])) {
-      for (const [m, readings] of [...meters].sort((x, y) => x[0] - y[0])) {
-        rows.push(`{"m":${m},"b":${b},"r":${readings ? 1 : 0}}`);
-      }
-    }
-    return `[${rows.join(',')}]`;
+  /** The meters with a key of at least `from`, described as the store needs them. */
+  since(from: number): readonly (readonly [number, MeterInfo])[] {
+    return [...this.#keys].slice(from).map(([meter, key]) => [key, describe(meter)]);
   }
 }
 
-function readingsOf(batch: Batch, order: readonly Position[]): Readings {
-  let count = 0;
-  for (const { poll } of order) count += at(batch, poll, 6);
-  const topicIds = new Int32Array(count);
-  const slots = new Float64Array(count);
-  const values = new Float64Array(count);
-  let row = 0;
-  for (const { slot, ids, offset } of order) {
-    for (let metric = 0; metric < ids.topicIds.length; metric++) {
-      const value = batch.values[offset + metric] as number;
-      if (Number.isNaN(value)) continue;
-      topicIds[row] = ids.topicIds[metric] as number;
-      slots[row] = slot;
-      values[row] = value;
-      row++;
-    }
-  }
-  return { topicIds, slots, values };
+/** A MeterInfo without what only reading the meter takes. */
+export const describe = (meter: MeterInfo): MeterInfo => ({
+  name: meter.name,
+  host: meter.host,
+  port: meter.port,
+  unitId: meter.unitId,
+  mapName: meter.mapName,
+  ...(meter.mapHash === undefined ? {} : { mapHash: meter.mapHash }),
+  ...(meter.ctRatio === undefined ? {} : { ctRatio: meter.ctRatio }),
+  ...(meter.ptRatio === undefined ? {} : { ptRatio: meter.ptRatio }),
+  ...(meter.was === undefined ? {} : { was: meter.was }),
+  ...(meter.maxPowerW === undefined ? {} : { maxPowerW: meter.maxPowerW }),
+  metrics: meter.metrics.map(({ name, description, unit, dataType, kind, scaling, maximum }) => ({
+    name,
+    description,
+    unit,
+    dataType,
+    kind,
+    ...(scaling === undefined ? {} : { scaling }),
+    ...(maximum === undefined ? {} : { maximum }),
+  })),
+});
+
+/** `newMeters` is left to the caller, which knows what the store was told before. */
+export function toRows(batch: Batch, keys: MeterKeys): Omit<Rows, 'newMeters'> {
+  return {
+    polls: batch.polls.map((poll) => ({
+      meter: keys.keyOf(poll.meter),
+      slot: poll.slot,
+      readAt: Math.round(poll.readAt),
+      durationMs: Math.round(poll.durationMs),
+      requests: poll.requests,
+      byHand: poll.byHand === true,
+      values: poll.values,
+      missing: poll.missing,
+      error: poll.error === null ? null : poll.error.slice(0, MAX_ERROR_LENGTH),
+    })),
+    gaps: batch.gaps.map(({ meter, from, until, reason, slots }) => {
+      return { meter: keys.keyOf(meter), from, until, reason, slots };
+    }),
+    events: (batch.events ?? []).map(({ meter, ts, what, before, after }) => {
+      return { meter: keys.keyOf(meter), ts: Math.round(ts), what, before, after };
+    }),
+  };
 }

@@ -1,10 +1,16 @@
-// What all databases' upkeep has in common: history older than configured goes, a little at a time.
+// Upkeep of the database in small steps: the calendar, rollups and coverage of quarters that are over, of quarters that late
+// polls made dirty, and of the open quarter; and the deletion of what is older than it is to be kept. A collector does this
+// for the meters that it was configured with.
 
+import { localDays } from './calendar.js';
+import type { CounterReading } from './counters.js';
 import type { Db, Statement } from './db.js';
-import { topicIdsAfter } from './lookup.js';
-import { nextStep } from './rollups.js';
+import { runAll } from './db.js';
+import type { PollColumns } from './prisma-store.js';
+import { QUARTER_MS, type QuarterTopic, quarterOf, rollUp, type StoredGap, type StoredPoll } from './quarters.js';
+import type { Statements } from './statements.js';
 
-/** Milliseconds that history is kept; null: for ever. */
+/** How long history is kept, ms; null: for ever. */
 export interface Retention {
   readonly readingsMs: number | null;
   readonly rollupsMs: number | null;
@@ -12,96 +18,421 @@ export interface Retention {
 
 export const keepForever: Retention = { readingsMs: null, rollupsMs: null };
 
-/** After the end of an hour or quarter, before it is taken to be complete; what comes later is late and costs more. */
-export const GRACE_MS = 120_000;
-
-const DAY_MS = 86_400_000;
-
-/** Deletes rows older than `before` (ms), at most `limit` of them, oldest first. */
-export interface RetentionSql {
-  polls(before: number, limit: number): Statement;
-  gaps(before: number, limit: number): Statement;
-  /** Of these topics only; null: readings go otherwise. */
-  readonly readings: ((topicIds: readonly number[], before: number, limit: number) => Statement) | null;
-  rollups(topicIds: readonly number[], before: number, limit: number): Statement;
-  tally(before: number, limit: number): Statement;
-  /** Notes that polls and gaps older than `before` may go from now on; null: nobody asks. */
-  readonly pruning: ((before: number) => Statement) | null;
+export interface UpkeepOptions {
+  readonly retention: Retention;
+  /** Of the local days in `calendar`. */
+  readonly timezone: string;
 }
 
-const MAX_TOPICS = 500;
-const FIRST_ROWS = 1_000;
-const MAX_ROWS = 50_000;
+/** A span of time of one meter that was written. */
+interface Span {
+  readonly meterId: number;
+  readonly from: number;
+  /** Exclusive. */
+  readonly until: number;
+}
 
-/** Goes over everything once a day: history ends at the start of a day. */
-export class Pruner {
+/** A quarter is rolled up so long after its end: what comes later makes it dirty. */
+const GRACE_MS = 20_000;
+/** Polls that one step reads at most, or those of one meter. */
+const POLLS_PER_STEP = 5_000;
+const MAX_METERS_PER_STEP = 200;
+/** Rows that one step of retention deletes. */
+const PRUNED_PER_STEP = 500;
+const DAY_MS = 86_400_000;
+const CALENDAR_AHEAD_MS = 400 * DAY_MS;
+
+export class Upkeep {
   readonly #db: Db;
-  readonly #tasks: readonly Task[];
+  readonly #statements: Statements;
+  readonly #options: UpkeepOptions;
+  #meterIds: readonly number[] = [];
+  /** Up to where each meter's quarters are rolled up, ms UTC; later polls are not late. */
+  readonly #rolledUntil = new Map<number, number>();
+  /** In one step; adapted to how many polls they have. */
+  #meters = MAX_METERS_PER_STEP;
+  #nextRound = Number.NEGATIVE_INFINITY;
+  #tasks: (() => Promise<boolean>)[] = [];
+  #calendarUntil = Number.NEGATIVE_INFINITY;
+  #prunedDay = Number.NEGATIVE_INFINITY;
+  #roundMs = 60_000;
 
-  constructor(options: { readonly db: Db; readonly sql: RetentionSql; readonly retention: Retention }) {
-    const { db, sql, retention } = options;
-    const { readingsMs, rollupsMs } = retention;
-    const tasks: Task[] = [];
-    if (readingsMs !== null) {
-      const { pruning } = sql;
-      if (pruning !== null) tasks.push(task(readingsMs, (_, before) => pruning(before), false));
-      tasks.push(task(readingsMs, (_, before, limit) => sql.polls(before, limit), false));
-      tasks.push(task(readingsMs, (_, before, limit) => sql.gaps(before, limit), false));
-      if (sql.readings !== null) tasks.push(task(readingsMs, sql.readings, true));
-    }
-    if (rollupsMs !== null) tasks.push(task(rollupsMs, sql.rollups, true));
-    if (readingsMs !== null && rollupsMs !== null) {
-      const keptMs = Math.max(readingsMs, rollupsMs);
-      tasks.push(task(keptMs, (_, before, limit) => sql.tally(before, limit), false));
-    }
+  constructor(db: Db, statements: Statements, options: UpkeepOptions) {
     this.#db = db;
-    this.#tasks = tasks;
+    this.#statements = statements;
+    this.#options = options;
   }
 
-  /** true: there is more to do. */
-  async step(now: number): Promise<boolean> {
-    for (const entry of this.#tasks) {
-      const before = dayOf(now - entry.keptMs);
-      if (before === entry.doneBefore) continue;
-      await this.#advance(entry, before);
-      return true;
+  /** Finds out how far these meters' quarters are rolled up. Upkeep is for them only from now on. */
+  async setMeters(meterIds: readonly number[]): Promise<void> {
+    this.#meterIds = meterIds;
+    this.#tasks = [];
+    const unknown = meterIds.filter((id) => !this.#rolledUntil.has(id));
+    if (unknown.length > 0) {
+      const newest = await this.#rows<{ meter_id: number; bucket: number | null }>(
+        this.#statements.newestCoverage,
+        unknown,
+      );
+      const [oldest] = await this.#rows<{ slot: number | null }>(this.#statements.oldestSlot, unknown);
+      const beginning = oldest?.slot === null || oldest === undefined ? null : quarterOf(Number(oldest.slot));
+      for (const { meter_id, bucket } of newest) {
+        const until = bucket === null ? beginning : Number(bucket);
+        if (until !== null && until < 9e15) this.#rolledUntil.set(Number(meter_id), until);
+      }
     }
+    const topics = await this.#db.topic.count({ where: { meterId: { in: [...meterIds] }, retired: null } });
+    this.#roundMs = roundMsFor(this.#statements.dialect, topics);
+  }
+
+  /** The quarters of these spans that have been rolled up already: [meter id, bucket] each. */
+  lateQuarters(spans: readonly Span[]): (readonly [number, number])[] {
+    const late = new Map<string, readonly [number, number]>();
+    const own = new Set(this.#meterIds);
+    for (const { meterId, from, until } of spans) {
+      // Meters of other collectors, or of none yet: an import. Whoever keeps them up rolls up these quarters.
+      const rolledUntil = own.has(meterId)
+        ? (this.#rolledUntil.get(meterId) ?? quarterOf(from))
+        : Number.POSITIVE_INFINITY;
+      if (own.has(meterId) && !this.#rolledUntil.has(meterId)) this.#rolledUntil.set(meterId, quarterOf(from));
+      for (let bucket = quarterOf(from); bucket < Math.min(until, rolledUntil); bucket += QUARTER_MS)
+        late.set(`${meterId} ${bucket}`, [meterId, bucket]);
+    }
+    return [...late.values()];
+  }
+
+  /** One small step; true: there is more to do. */
+  async step(now: number): Promise<boolean> {
+    if (this.#tasks.length === 0) {
+      if (now < this.#nextRound) return false;
+      this.#nextRound = now + this.#roundMs;
+      this.#tasks = this.#planRound(now);
+    }
+    const [task] = this.#tasks;
+    if (task && !(await task())) this.#tasks.shift();
+    return this.#tasks.length > 0;
+  }
+
+  /** Each task does one step per call and resolves to true while it has more to do. */
+  #planRound(now: number): (() => Promise<boolean>)[] {
+    const tasks: (() => Promise<boolean>)[] = [];
+    tasks.push(
+      () => this.#keepCalendar(now),
+      () => this.#rollUpOver(now),
+      () => this.#rollUpDirty(),
+      this.#openQuarter(now),
+    );
+    if (Math.floor(now / DAY_MS) !== this.#prunedDay) tasks.push(this.#prune(now));
+    return tasks;
+  }
+
+  async #keepCalendar(now: number): Promise<boolean> {
+    if (this.#calendarUntil > now + CALENDAR_AHEAD_MS / 2) return false;
+    const { timezone } = this.#options;
+    const zone = await this.#db.setting.findUnique({ where: { name: 'calendar.timezone' } });
+    const last = await this.#db.calendar.findFirst({ orderBy: { starts: 'desc' } });
+    const [oldest] = await this.#rows<{ slot: number | null }>(this.#statements.oldestSlot, this.#meterIds);
+    const oldestSlot = oldest?.slot == null || Number(oldest.slot) > 8e15 ? now : Number(oldest.slot);
+    let from = last ? last.ends.getTime() : Math.min(now, oldestSlot);
+    if (zone && zone.value !== timezone && last) {
+      // Another zone counts from its day on: the days before keep their bounds.
+      const today = await this.#db.calendar.findFirst({
+        where: { starts: { lte: new Date(now) } },
+        orderBy: { starts: 'desc' },
+      });
+      await this.#db.calendar.deleteMany({ where: { starts: { gt: new Date(now) } } });
+      from = today ? today.ends.getTime() : now;
+    }
+    const days = localDays(timezone, from, now + CALENDAR_AHEAD_MS);
+    const rows = days.map(({ day, month, starts, ends }, i) => ({
+      day,
+      month,
+      starts: new Date(i === 0 && last ? Math.max(starts, from) : starts),
+      ends: new Date(ends),
+    }));
+    const known = new Set((await this.#db.calendar.findMany({ select: { day: true } })).map(({ day }) => day));
+    await this.#db.calendar.createMany({ data: rows.filter(({ day }) => !known.has(day)) });
+    const setting = { name: 'calendar.timezone', value: timezone };
+    await this.#db.setting.upsert({ where: { name: setting.name }, create: setting, update: setting });
+    this.#calendarUntil = now + CALENDAR_AHEAD_MS;
     return false;
   }
 
-  async #advance(entry: Task, before: number): Promise<void> {
-    const topics = entry.byTopic ? await topicIdsAfter(this.#db, entry.lastTopic, MAX_TOPICS) : [];
-    const last = topics.at(-1);
-    let deleted = 0;
-    if (!entry.byTopic || last !== undefined) {
-      const started = performance.now();
-      deleted = await this.#db.$executeRawUnsafe(...entry.remove(topics, before, entry.rows));
-      const more = deleted >= entry.rows;
-      entry.rows = nextStep(entry.rows, performance.now() - started, MAX_ROWS);
-      if (more) return;
+  /** Rolls up the oldest quarter that is over and not rolled up yet, of some meters. */
+  async #rollUpOver(now: number): Promise<boolean> {
+    const over = quarterOf(now - GRACE_MS);
+    let bucket = over;
+    for (const id of this.#meterIds) bucket = Math.min(bucket, this.#rolledUntil.get(id) ?? over);
+    if (bucket >= over) return false;
+    const due = this.#meterIds.filter((id) => this.#rolledUntil.get(id) === bucket).slice(0, this.#meters);
+    // From now on what is written to the quarter makes it dirty, so that nothing is overlooked.
+    for (const id of due) this.#rolledUntil.set(id, bucket + QUARTER_MS);
+    try {
+      await this.#rollUp(due, bucket, []);
+    } catch (error) {
+      for (const id of due) this.#rolledUntil.set(id, bucket);
+      throw error;
     }
-    entry.lastTopic = last ?? 0;
-    if (last === undefined) entry.doneBefore = before;
+    return true;
+  }
+
+  async #rollUpDirty(): Promise<boolean> {
+    const [first] = await this.#db.dirty.findMany({
+      where: { meterId: { in: [...this.#meterIds] } },
+      orderBy: [{ bucket: 'asc' }],
+      take: 1,
+    });
+    if (!first) return false;
+    const bucket = first.bucket.getTime();
+    const same = await this.#db.dirty.findMany({
+      where: { meterId: { in: [...this.#meterIds] }, bucket: first.bucket },
+      take: this.#meters,
+    });
+    await this.#rollUp(
+      same.map(({ meterId }) => meterId),
+      bucket,
+      same.map(({ meterId }) => meterId),
+    );
+    return true;
+  }
+
+  /** The quarter that is not over yet, as far as it is there. */
+  #openQuarter(now: number): () => Promise<boolean> {
+    let left = this.#meterIds;
+    return async () => {
+      const over = quarterOf(now - GRACE_MS);
+      const due = left.slice(0, this.#meters);
+      left = left.slice(due.length);
+      if (due.length > 0) await this.#rollUp(due, over, []);
+      return left.length > 0;
+    };
+  }
+
+  /** `dirty`: of which of the meters the quarter is marked; the marks go in the same transaction. */
+  async #rollUp(meterIds: readonly number[], bucket: number, dirty: readonly number[]): Promise<void> {
+    const statements = this.#statements;
+    const until = bucket + QUARTER_MS;
+    // A mark that goes first is set again by a poll that is written from then on.
+    if (dirty.length > 0)
+      await this.#db.dirty.deleteMany({ where: { meterId: { in: [...dirty] }, bucket: new Date(bucket) } });
+    try {
+      const polls = groupBy(await this.#rows<PollColumns>(statements.polls, meterIds, bucket, until), meterIdOf);
+      const gaps = groupBy(await this.#rows<GapColumns>(statements.gaps, meterIds, bucket, until), meterIdOf);
+      const topics = groupBy(
+        await this.#db.topic.findMany({ where: { meterId: { in: [...meterIds] } } }),
+        ({ meterId }) => meterId,
+      );
+      const meters = new Map(
+        (await this.#db.meter.findMany({ where: { id: { in: [...meterIds] } } })).map((meter) => [meter.id, meter]),
+      );
+      const accepted = acceptedByTopic(await this.#rows<AcceptedColumns>(statements.accepted, meterIds, bucket));
+      const exchanged = groupBy(
+        await this.#db.event.findMany({
+          where: { meterId: { in: [...meterIds] }, what: 'exchanged', ts: { lte: new Date(until) } },
+        }),
+        ({ meterId }) => meterId,
+      );
+      const rollups: unknown[] = [];
+      const coverage: unknown[] = [];
+      let count = 0;
+      for (const id of meterIds) {
+        const own = (polls.get(id) ?? []).map(storedPoll);
+        count += own.length;
+        const all = topics.get(id) ?? [];
+        const quarter = rollUp({
+          bucket,
+          topics: all.map((topic) => quarterTopic(topic, meters.get(id)?.maxPower ?? null)),
+          polls: own,
+          gaps: (gaps.get(id) ?? []).map(storedGap),
+          accepted,
+          cuts: (exchanged.get(id) ?? []).map(({ ts }) => ts.getTime()),
+          metrics: all.filter(({ retired }) => retired === null).length,
+        });
+        for (const r of quarter.rollups) {
+          const { topicId, min, max, mean, first, last, firstTs, lastTs, increase, quality } = r;
+          rollups.push([
+            id,
+            topicId,
+            bucket,
+            r.count,
+            min,
+            max,
+            mean,
+            first,
+            last,
+            firstTs,
+            lastTs,
+            increase,
+            quality,
+            r.accepted?.value ?? null,
+            r.accepted?.ts ?? null,
+          ]);
+        }
+        for (const { reason, slots, readings } of quarter.coverage)
+          coverage.push([id, bucket, reason, slots, readings]);
+      }
+      const ids = JSON.stringify(meterIds);
+      const write: Statement[] = [
+        [statements.deleteRollups, ids, bucket],
+        [statements.deleteCoverage, ids, bucket],
+      ];
+      if (rollups.length > 0) write.push([statements.upsertRollups, JSON.stringify(rollups)]);
+      if (coverage.length > 0) write.push([statements.upsertCoverage, JSON.stringify(coverage)]);
+      // A quarter whose last accepted reading changed passes it on to the next one.
+      const next = dirty.filter((id) => until < (this.#rolledUntil.get(id) ?? 0) && until <= quarterOf(Date.now()));
+      const changed = next.length === 0 ? [] : await this.#changedEnds(next, bucket, rollups as RollupRow[]);
+      if (changed.length > 0) write.push([statements.insertDirty, JSON.stringify(changed.map((id) => [id, until]))]);
+      await runAll(this.#db, write);
+      this.#meters = stepSize(this.#meters, meterIds.length, count);
+    } catch (error) {
+      if (dirty.length > 0) {
+        const again = JSON.stringify(dirty.map((id) => [id, bucket]));
+        await this.#db.$executeRawUnsafe(statements.insertDirty, again);
+      }
+      throw error;
+    }
+  }
+
+  /** Of these meters those whose counters end the quarter at another accepted reading than the rollup has so far. */
+  async #changedEnds(meterIds: readonly number[], bucket: number, rollups: readonly RollupRow[]): Promise<number[]> {
+    const before = acceptedByTopic(await this.#rows<AcceptedColumns>(this.#statements.accepted, meterIds, bucket + 1));
+    const changed = new Set<number>();
+    for (const [id, topicId, , , , , , , , , , , , value, ts] of rollups) {
+      const old = before.get(topicId);
+      if (value !== null && (old?.value !== value || old.ts !== ts)) changed.add(id);
+    }
+    return meterIds.filter((id) => changed.has(id));
+  }
+
+  #prune(now: number): () => Promise<boolean> {
+    const { readingsMs, rollupsMs } = this.#options.retention;
+    const today = now - (now % DAY_MS);
+    const both = readingsMs === null || rollupsMs === null ? null : Math.max(readingsMs, rollupsMs);
+    const left: { table: keyof Statements['pruneable']; keepMs: number | null }[] = [
+      { table: 'poll', keepMs: readingsMs },
+      { table: 'gap', keepMs: readingsMs },
+      { table: 'rollup', keepMs: rollupsMs },
+      { table: 'coverage_quarter', keepMs: both },
+    ];
+    return async () => {
+      const [first] = left;
+      if (!first) {
+        this.#prunedDay = Math.floor(now / DAY_MS);
+        return false;
+      }
+      const { table, keepMs } = first;
+      const deleted =
+        keepMs === null || this.#meterIds.length === 0
+          ? 0
+          : await this.#db.$executeRawUnsafe(
+              this.#statements.pruneable[table],
+              JSON.stringify(this.#meterIds),
+              today - keepMs,
+              PRUNED_PER_STEP,
+            );
+      if (Number(deleted) < PRUNED_PER_STEP) left.shift();
+      return true;
+    };
+  }
+
+  #rows<Row>(sql: string, ids: readonly number[], ...parameters: readonly number[]): Promise<Row[]> {
+    return this.#db.$queryRawUnsafe<Row[]>(sql, JSON.stringify(ids), ...parameters);
   }
 }
 
-interface Task {
-  readonly keptMs: number;
-  readonly byTopic: boolean;
-  readonly remove: (topicIds: readonly number[], before: number, limit: number) => Statement;
-  rows: number;
-  lastTopic: number;
-  /** All that is older than this has gone. */
-  doneBefore: number;
+/**
+ * Between two rounds. On SQLite each topic's rollup lies on another page, and every round writes that page to the device:
+ * 4 KB twice. Longer rounds keep that below a third of what the readings themselves take (measured in test/bench).
+ */
+function roundMsFor(dialect: Statements['dialect'], topics: number): number {
+  if (dialect !== 'sqlite') return 60_000;
+  return Math.min(3_600_000, Math.max(300_000, topics * 1_500));
 }
 
-const task = (keptMs: number, remove: Task['remove'], byTopic: boolean): Task => ({
-  keptMs,
-  byTopic,
-  remove,
-  rows: FIRST_ROWS,
-  lastTopic: 0,
-  doneBefore: Number.NEGATIVE_INFINITY,
+/** As many meters per step as read about POLLS_PER_STEP polls. */
+function stepSize(now: number, meters: number, polls: number): number {
+  if (polls === 0) return now;
+  const perMeter = polls / meters;
+  return Math.max(1, Math.min(MAX_METERS_PER_STEP, Math.round(POLLS_PER_STEP / perMeter)));
+}
+
+interface GapColumns {
+  readonly meter_id: number | bigint;
+  readonly ts: number | bigint;
+  readonly until: number | bigint;
+  readonly reason: string;
+  readonly slots: number | bigint;
+}
+
+interface AcceptedColumns {
+  readonly topic_id: number | bigint;
+  readonly ts: number | bigint;
+  readonly value: number;
+}
+
+type RollupRow = readonly [
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number | null,
+  string | null,
+  number | null,
+  number | null,
+];
+
+type TopicRow = Awaited<ReturnType<Db['topic']['findMany']>>[number];
+
+function groupBy<Row>(rows: readonly Row[], keyOf: (row: Row) => number): Map<number, Row[]> {
+  const groups = new Map<number, Row[]>();
+  for (const row of rows) {
+    const group = groups.get(keyOf(row));
+    if (group) group.push(row);
+    else groups.set(keyOf(row), [row]);
+  }
+  return groups;
+}
+
+const meterIdOf = ({ meter_id }: { readonly meter_id: number | bigint }): number => Number(meter_id);
+
+const acceptedByTopic = (rows: readonly AcceptedColumns[]): Map<number, CounterReading> =>
+  new Map(rows.map(({ topic_id, ts, value }) => [Number(topic_id), { ts: Number(ts), value }]));
+
+const storedPoll = (row: PollColumns): StoredPoll => ({
+  slot: Number(row.slot),
+  expected: Number(row.expected),
+  stored: Number(row.stored),
+  readings: row.readings === null ? [] : JSON.parse(row.readings),
+  missing: row.missing === null ? {} : JSON.parse(row.missing),
 });
 
-export const dayOf = (time: number): number => time - (((time % DAY_MS) + DAY_MS) % DAY_MS);
+const storedGap = ({ ts, until, reason, slots }: GapColumns): StoredGap => ({
+  ts: Number(ts),
+  until: Number(until),
+  reason,
+  slots: Number(slots),
+});
+
+function quarterTopic(topic: TopicRow, maxPowerW: number | null): QuarterTopic {
+  return {
+    id: topic.id,
+    position: topic.position,
+    kind: topic.kind,
+    counterRange: topic.counterRange,
+    maxPerHour: topic.kind === 'counter' ? (topic.maximum ?? maxPerHourOf(topic.unit, maxPowerW)) : null,
+    historyPerHour: null,
+  };
+}
+
+/** What a meter of this power can count in an hour, in a counter's unit; null: the unit is none of energy. */
+function maxPerHourOf(unit: string, maxPowerW: number | null): number | null {
+  const [, prefix = null] = /^(k|M|G)?(?:Wh|varh|VAh)$/.exec(unit) ?? [null, null];
+  if (maxPowerW === null || !/^(k|M|G)?(?:Wh|varh|VAh)$/.test(unit)) return null;
+  return maxPowerW / { '': 1, k: 1e3, M: 1e6, G: 1e9 }[(prefix ?? '') as '' | 'k' | 'M' | 'G'];
+}

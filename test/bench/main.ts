@@ -7,7 +7,7 @@ import { cpus, tmpdir, totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import process from 'node:process';
 import { Command } from 'commander';
-import { packageRoot, version } from '../../src/config/paths.js';
+import { packageRoot, version } from '../../src/model/paths.js';
 import { cycleFigures } from './cycle.bench.js';
 import { diskFigures } from './disk.bench.js';
 import { type Figure, judged, tableOf, verdict } from './figure.js';

@@ -7,7 +7,7 @@ import process from 'node:process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { packageRoot } from '../../src/config/paths.js';
+import { packageRoot } from '../../src/model/paths.js';
 import { systemClock } from '../../src/model/clock.js';
 import { silentLog } from '../../src/model/log.js';
 import type { Metric } from '../../src/model/meter.js';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { loadConfig } from '../../src/config/load.js';
-import { packageRoot } from '../../src/config/paths.js';
+import { packageRoot } from '../../src/model/paths.js';
 import { systemClock } from '../../src/model/clock.js';
 import { silentLog } from '../../src/model/log.js';
 import { learnedPlansFile, openLearnedPlans } from '../../src/plan/refused-registers.js';

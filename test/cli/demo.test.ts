@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { test } from 'node:test';
-import { packageRoot } from '../../src/config/paths.js';
+import { packageRoot } from '../../src/model/paths.js';
 
 test('the demo prints three curl lines that work, and leaves a database behind', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'emdc-demo-'));

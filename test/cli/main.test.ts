@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { commands } from '../../src/cli/commands.js';
-import { version } from '../../src/config/paths.js';
+import { version } from '../../src/model/paths.js';
 import { emdc } from '../support/emdc.js';
 
 test('--version says the version of package.json', async () => {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { after, describe, it } from 'node:test';
-import { packageRoot } from '../../src/config/paths.js';
+import { packageRoot } from '../../src/model/paths.js';
 import { columnKeys, columns } from '../../src/register-map/columns.js';
 import { editSheet } from '../../src/register-map/edit-workbook.js';
 import { checkRegisterMap } from '../../src/register-map/load.js';

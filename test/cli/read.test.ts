@@ -5,7 +5,7 @@ import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { encodeMetric } from '../../src/codec/encode.js';
-import { packageRoot } from '../../src/config/paths.js';
+import { packageRoot } from '../../src/model/paths.js';
 import { loadRegisterMap } from '../../src/register-map/load.js';
 import { type MeterServer, startMeterServer } from '../../src/simulate/meter-server.js';
 import { RegisterImage } from '../../src/simulate/register-image.js';

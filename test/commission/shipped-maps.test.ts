@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { commission } from '../../src/commission/commission.js';
 import type { Report } from '../../src/commission/report.js';
-import { packageRoot } from '../../src/config/paths.js';
+import { packageRoot } from '../../src/model/paths.js';
 import { openLinkPool } from '../../src/modbus/pool.js';
 import { systemClock } from '../../src/model/clock.js';
 import type { Metric, RegisterMap } from '../../src/model/meter.js';

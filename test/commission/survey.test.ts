@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { findSunSpec, fitMap, scanUnits } from '../../src/commission/scan.js';
 import { countConnections, findLargestBlock, surveyMeter } from '../../src/commission/survey.js';
-import { packageRoot } from '../../src/config/paths.js';
+import { packageRoot } from '../../src/model/paths.js';
 import { openLinkPool } from '../../src/modbus/pool.js';
 import { systemClock } from '../../src/model/clock.js';
 import { loadRegisterMap } from '../../src/register-map/load.js';

@@ -7,7 +7,7 @@ import process from 'node:process';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { packageRoot } from '../../src/config/paths.js';
+import { packageRoot } from '../../src/model/paths.js';
 import { EmdcError } from '../../src/model/errors.js';
 import { silentLog } from '../../src/model/log.js';
 import { readMigrations } from '../../src/store/migrate.js';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { after, before, test } from 'node:test';
 import { bundle } from '../../config/bundle.js';
-import { version } from '../../src/config/paths.js';
+import { version } from '../../src/model/paths.js';
 
 let folder: string;
 let emdc: string;

@@ -8,7 +8,7 @@ import process from 'node:process';
 import { type TestContext, test } from 'node:test';
 import { parse } from 'yaml';
 import { loadConfig } from '../../src/config/load.js';
-import { packageRoot, version } from '../../src/config/paths.js';
+import { packageRoot, version } from '../../src/model/paths.js';
 import { checkRegisterMap } from '../../src/register-map/load.js';
 
 interface ComposeService {

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import Database from 'libsql';
 import { loadConfig } from '../../src/config/load.js';
-import { packageRoot } from '../../src/config/paths.js';
+import { packageRoot } from '../../src/model/paths.js';
 import { startDaemon } from '../../src/daemon.js';
 import { silentLog } from '../../src/model/log.js';
 import { checkRegisterMap } from '../../src/register-map/load.js';

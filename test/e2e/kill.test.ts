@@ -7,7 +7,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
 import { describe, type TestContext, test } from 'node:test';
-import { packageRoot } from '../../src/config/paths.js';
+import { packageRoot } from '../../src/model/paths.js';
 import { loadRegisterMap } from '../../src/register-map/load.js';
 import { startMeterServer } from '../../src/simulate/meter-server.js';
 import { simulateMeter } from '../../src/simulate/simulated-meter.js';

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
 import { after, before, describe, test } from 'node:test';
-import { packageRoot } from '../../src/config/paths.js';
+import { packageRoot } from '../../src/model/paths.js';
 import type { Meter } from '../../src/model/meter.js';
 import { FAULTS, faultNamed } from '../../src/simulate/faults.js';
 import { type MeterServer, startMeterServer } from '../../src/simulate/meter-server.js';

@@ -8,7 +8,7 @@ import { alertQueries } from '../../config/grafana/alerts.js';
 import { dashboards } from '../../config/grafana/dashboards.js';
 import { dialects, type Sql } from '../../config/grafana/dialect.js';
 import { grafanaFiles } from '../../config/grafana/main.js';
-import { packageRoot } from '../../src/config/paths.js';
+import { packageRoot } from '../../src/model/paths.js';
 import { silentLog } from '../../src/model/log.js';
 import { openStore } from '../../src/store/open.js';
 import type { Dialect, Store } from '../../src/store/store.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { packageRoot } from '../../src/config/paths.js';
+import { packageRoot } from '../../src/model/paths.js';
 import { fixBytes } from '../../src/register-map/fix.js';
 import type { Fix } from '../../src/register-map/problem.js';
 import { parseWorkbook } from '../../src/register-map/workbook.js';

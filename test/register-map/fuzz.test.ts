@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { compileDecoder } from '../../src/codec/decode.js';
-import { packageRoot } from '../../src/config/paths.js';
+import { packageRoot } from '../../src/model/paths.js';
 import { EmdcError } from '../../src/model/errors.js';
 import { planBlocks } from '../../src/plan/blocks.js';
 import { columnKeys, columns } from '../../src/register-map/columns.js';

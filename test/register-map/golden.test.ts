@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import process from 'node:process';
 import { after, describe, it } from 'node:test';
-import { packageRoot } from '../../src/config/paths.js';
+import { packageRoot } from '../../src/model/paths.js';
 import { formatProblem } from '../../src/model/errors.js';
 import type { Metric } from '../../src/model/meter.js';
 import { fixMap } from '../../src/register-map/fix.js';

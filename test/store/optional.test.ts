@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { packageRoot } from '../../src/config/paths.js';
+import { packageRoot } from '../../src/model/paths.js';
 import { silentLog } from '../../src/model/log.js';
 import { openStore } from '../../src/store/open.js';
 import { noon, sampleMeter, samplePoll } from './sample.js';

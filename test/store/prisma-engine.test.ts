@@ -8,7 +8,7 @@ import { describe, test } from 'node:test';
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { SqlDriverAdapter, SqlQuery } from '@prisma/driver-adapter-utils';
 import pg from 'pg';
-import { packageRoot } from '../../src/config/paths.js';
+import { packageRoot } from '../../src/model/paths.js';
 import { silentLog } from '../../src/model/log.js';
 import { readMigrations } from '../../src/store/migrate.js';
 import { openStore } from '../../src/store/open.js';

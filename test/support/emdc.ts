@@ -2,7 +2,7 @@
 
 import { execFile } from 'node:child_process';
 import process from 'node:process';
-import { packageRoot } from '../../src/config/paths.js';
+import { packageRoot } from '../../src/model/paths.js';
 
 export interface Ended {
   readonly code: number;

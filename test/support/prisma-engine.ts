@@ -8,7 +8,7 @@ import {
   type SqlDriverAdapter,
   type SqlMigrationAwareDriverAdapterFactory,
 } from '@prisma/driver-adapter-utils';
-import { packageRoot } from '../../src/config/paths.js';
+import { packageRoot } from '../../src/model/paths.js';
 import { readMigrations } from '../../src/store/migrate.js';
 
 /** Has the glue that the package `prisma` lacks; of the same version, or the engine does not start. */

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import modbusSerial from 'modbus-serial';
-import { packageRoot } from '../../src/config/paths.js';
+import { packageRoot } from '../../src/model/paths.js';
 import type { DataType } from '../../src/model/meter.js';
 
 export const UNIT = 9;

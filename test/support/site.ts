@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { loadConfig } from '../../src/config/load.js';
-import { packageRoot } from '../../src/config/paths.js';
+import { packageRoot } from '../../src/model/paths.js';
 import { type Daemon, startDaemon } from '../../src/daemon.js';
 import { type Log, silentLog } from '../../src/model/log.js';
 import { loadRegisterMap } from '../../src/register-map/load.js';

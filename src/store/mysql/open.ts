@@ -2,28 +2,20 @@
 
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
+import { PrismaMariaDb } from '@prisma/adapter-mariadb';
 import * as mariadb from 'mariadb';
 import type { Log } from '../../model/log.js';
-import { PrismaBackend } from '../backend.js';
 import { type Db, ERROR_FORMAT } from '../db.js';
-import { toOpenFailure } from '../failure.js';
+import { toOpenFailure, whereOf } from '../failure.js';
 import { PrismaClient } from '../generated/mysql/client.js';
-import { withLarge } from '../large.js';
 import { type MigrationSession, migrate } from '../migrate.js';
-import type { Retention } from '../upkeep.js';
-import { mariadbSql } from './mariadb.js';
-import { BulkMariaDb } from './mariadb-driver.js';
-import { mysqlSql } from './statements.js';
-import { mysqlUpkeep } from './upkeep.js';
-
-const MAX_CONNECTIONS = 4;
+import { PrismaStore } from '../prisma-store.js';
+import type { UpkeepOptions } from '../upkeep.js';
+import { mysqlStatements } from './statements.js';
 
 /** A server that takes longer counts as away: the spool takes over. */
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 30_000;
-
-/** Statements that a connection to MariaDB keeps prepared: those of a write come again and again. */
-const MAX_PREPARED = 16;
 
 /** Strict, so that a value that does not fit is an error and not another value. */
 const SESSION = [
@@ -33,41 +25,33 @@ const SESSION = [
 ];
 
 /** Rejects with an EmdcError. */
-export async function openMysql(options: {
-  readonly url: string;
-  readonly retention: Retention;
-  readonly log: Log;
-}): Promise<PrismaBackend> {
+export async function openMysql(
+  options: UpkeepOptions & {
+    readonly url: string;
+    readonly collector: string;
+    readonly connections: number;
+    readonly log: Log;
+  },
+): Promise<PrismaStore> {
   process.off('unhandledRejection', passOver);
   process.on('unhandledRejection', passOver);
   let config: mariadb.ConnectionConfig;
-  let hasBulk: boolean;
   try {
     config = connectionOf(options.url);
     // The pool hides why it cannot connect: the first connection is made without it.
-    hasBulk = await withSession(config, async (session, server) => {
-      await migrate(session, { log: options.log });
-      return server?.isMariaDB() === true && config.bulk !== false;
-    });
+    await withSession(config, (session) => migrate(session, { log: options.log }));
   } catch (error) {
-    throw toOpenFailure(asCause(error), 'mysql');
+    throw toOpenFailure(asCause(error), 'mysql', whereOf(options.url));
   }
-  const adapter = withLarge(
-    new BulkMariaDb({
-      ...config,
-      connectionLimit: MAX_CONNECTIONS,
-      // None is made ahead of need, to be in the making when the server or this process ends.
-      minimumIdle: 1,
-      acquireTimeout: CONNECT_TIMEOUT_MS + 1_000,
-      prepareCacheLength: hasBulk ? MAX_PREPARED : 0,
-    }),
-  );
-  const db = new PrismaClient({ adapter, errorFormat: ERROR_FORMAT }) as unknown as Db;
-  return new PrismaBackend({
-    db,
-    sql: hasBulk ? mariadbSql : mysqlSql,
-    upkeep: mysqlUpkeep({ db, retention: options.retention }),
+  const adapter = new PrismaMariaDb({
+    ...config,
+    connectionLimit: options.connections,
+    // None is made ahead of need, to be in the making when the server or this process ends.
+    minimumIdle: 1,
+    acquireTimeout: CONNECT_TIMEOUT_MS + 1_000,
   });
+  const db = new PrismaClient({ adapter, errorFormat: ERROR_FORMAT }) as unknown as Db;
+  return new PrismaStore({ ...options, db, statements: mysqlStatements, where: whereOf(options.url) });
 }
 
 /**
@@ -116,12 +100,12 @@ function asCause(error: unknown): unknown {
 
 async function withSession<T>(
   config: mariadb.ConnectionConfig,
-  work: (session: MigrationSession, server: mariadb.ConnectionInfo | null) => Promise<T>,
+  work: (session: MigrationSession) => Promise<T>,
 ): Promise<T> {
   const connection = await mariadb.createConnection({ ...config, multipleStatements: true, socketTimeout: 0 });
   connection.on('error', () => {});
   try {
-    return await work(migrationSession(connection), connection.info);
+    return await work(migrationSession(connection));
   } finally {
     await connection.end();
   }

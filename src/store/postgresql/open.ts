@@ -4,45 +4,39 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { messageOf } from '../../model/errors.js';
 import type { Log } from '../../model/log.js';
-import { PrismaBackend } from '../backend.js';
 import { type Db, ERROR_FORMAT } from '../db.js';
-import { toOpenFailure } from '../failure.js';
+import { toOpenFailure, whereOf } from '../failure.js';
 import { PrismaClient } from '../generated/postgresql/client.js';
-import { withLarge } from '../large.js';
 import { type MigrationSession, migrate } from '../migrate.js';
-import type { Retention } from '../upkeep.js';
-import { postgresqlSql } from './statements.js';
-import { postgresqlUpkeep } from './upkeep.js';
-
-/** Writes go one after another; the others are for upkeep and questions meanwhile. */
-const MAX_CONNECTIONS = 4;
+import { PrismaStore } from '../prisma-store.js';
+import type { UpkeepOptions } from '../upkeep.js';
+import { postgresqlStatements } from './statements.js';
 
 /** A server that takes longer counts as away: the spool takes over. */
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 30_000;
 
 /** Rejects with an EmdcError. */
-export async function openPostgresql(options: {
-  readonly url: string;
-  readonly retention: Retention;
-  readonly log: Log;
-}): Promise<PrismaBackend> {
+export async function openPostgresql(
+  options: UpkeepOptions & {
+    readonly url: string;
+    readonly collector: string;
+    readonly connections: number;
+    readonly log: Log;
+  },
+): Promise<PrismaStore> {
   const { config, schema } = connectionOf(options.url);
   try {
     await withSession(config, schema, (session) => migrate(session, { log: options.log }));
   } catch (error) {
-    throw toOpenFailure(error, 'postgresql');
+    throw toOpenFailure(error, 'postgresql', whereOf(options.url));
   }
-  const pool = new pg.Pool({ ...config, max: MAX_CONNECTIONS });
+  const pool = new pg.Pool({ ...config, max: options.connections });
   // A connection that breaks while idle: without a listener the process would end.
   pool.on('error', (error) => options.log.debug('database connection lost', { error: messageOf(error) }));
-  const adapter = withLarge(new PrismaPg(pool, { disposeExternalPool: true, ...(schema === null ? {} : { schema }) }));
+  const adapter = new PrismaPg(pool, { disposeExternalPool: true, ...(schema === null ? {} : { schema }) });
   const db = new PrismaClient({ adapter, errorFormat: ERROR_FORMAT }) as unknown as Db;
-  return new PrismaBackend({
-    db,
-    sql: postgresqlSql(),
-    upkeep: postgresqlUpkeep({ db, retention: options.retention }),
-  });
+  return new PrismaStore({ ...options, db, statements: postgresqlStatements, where: whereOf(options.url) });
 }
 
 /** Prisma's `schema` is not known to the driver; session settings join those of the URL. */

@@ -1,126 +1,87 @@
-// SQL of PostgreSQL. A cycle is one statement, and so all or nothing in one round trip.
+// SQL of PostgreSQL 14 and later.
 
-import { type Db, runAll } from '../db.js';
-import { Large } from '../large.js';
-import { pollsJson } from '../rows.js';
-import type { Readings, Rows, Sql } from '../sql.js';
-import { float8Array, int4Array } from './arrays.js';
+import { jsonNumber, type Statements } from '../statements.js';
 
-const TIME = (column: string) => `to_timestamp(${column} / 1000.0)`;
+const time = (column: string) => `timestamptz 'epoch' + (${column})::float8 * interval '1 millisecond'`;
+const ms = (column: string) => `round(extract(epoch FROM ${column}) * 1000)::float8`;
+const ids = (parameter: string) => `(SELECT value::int FROM json_array_elements_text(${parameter}::json))`;
+const rows = 'json_array_elements($1::json) r';
+/** Column i of a row as text; SQL null for JSON null. */
+const c = (index: number, type = '') => `(r.value ->> ${index})${type}`;
 
-// Written by the first to come; `polls` returns those that were new, and only they bring their reasons. A row of `stale`
-// that exists is locked, hardly ever changed: whoever counts the quarter waits for this write, or this write for him. Of
-// gaps that begin as one, and of a poll that comes twice, PostgreSQL takes one only in the same statement.
-const WRITE = `
-WITH polls AS (
-  INSERT INTO poll (slot, meter_id, read_at, duration_ms, requests, expected, stored, error)
-  SELECT ${TIME('s')}, m, ${TIME('r')}, d, q, e, t, x
-  FROM json_to_recordset($1::json) AS p (m int, s bigint, r bigint, d int, q int, e int, t int, x text)
-  ON CONFLICT DO NOTHING RETURNING slot, meter_id, read_at
-), gaps AS (
-  INSERT INTO gap (ts, meter_id, reason, until, slots, readings)
-  SELECT DISTINCT ON (g.s, g.m, g.w) ${TIME('g.s')}, g.m, g.w, ${TIME('g.u')}, g.n, g.c
-  FROM json_to_recordset($2::json) AS g (m int, s bigint, u bigint, w text, n int, c int, r bigint)
-  LEFT JOIN polls p ON p.meter_id = g.m AND p.slot = ${TIME('g.s')} AND p.read_at = ${TIME('g.r')}
-  WHERE g.r IS NULL OR p.meter_id IS NOT NULL
-  ORDER BY g.s, g.m, g.w, g.u DESC
-  ON CONFLICT (ts, meter_id, reason) DO UPDATE
-  SET until = excluded.until, slots = excluded.slots, readings = excluded.readings WHERE excluded.until > gap.until
-), buckets AS (
-  INSERT INTO stale (meter_id, bucket, readings)
-  SELECT m, ${TIME('b')}, r FROM json_to_recordset($3::json) AS s (m int, b bigint, r int)
-  ON CONFLICT (meter_id, bucket) DO UPDATE SET readings = 1 WHERE excluded.readings > stale.readings
-)
-INSERT INTO reading (topic_id, ts, value)
-SELECT topic, ${TIME('coalesce(slot, $7::text::float8)')}, value
-FROM unnest($4::int4[], $5::float8[], $6::float8[]) AS r (topic, slot, value)`;
+const POLL = `meter_id, ${ms('slot')} AS slot, ${ms('read_at')} AS read_at, duration_ms, requests, expected, stored, by_hand,
+  array_to_json(readings)::text AS readings, missing::text AS missing, error`;
 
-const WRITE_AGAIN = `${WRITE} ON CONFLICT DO NOTHING`;
+const prune = (table: string, key: string, column: string) => `
+DELETE FROM ${table} WHERE (${key}) IN
+  (SELECT ${key} FROM ${table} WHERE meter_id IN ${ids('$1')} AND ${column} < ${time('$2')} LIMIT $3::int)`;
 
-export function postgresqlSql(): Sql {
-  /** Months of this process that have their partition. */
-  const made = new Set<number>();
-  const write = async (db: Db, statement: string, rows: Rows): Promise<void> => {
-    try {
-      await runAll(db, [[statement, ...parametersOf(rows)]]);
-    } catch (error) {
-      // Perhaps for want of a partition: one whose clock was ahead may have dropped even this month's.
-      made.clear();
-      throw error;
-    }
-  };
-  return {
-    dialect: 'postgresql',
-    insertMeters: `
-INSERT INTO meter (name, host, port, unit_id, map)
-SELECT name, host, port, "unitId", map
-FROM json_to_recordset($1::json) AS m (name text, host text, port int, "unitId" int, map text)
-ON CONFLICT DO NOTHING`,
-    insertTopics: `
-INSERT INTO topic (meter_id, metric, name, description, unit, data_type, kind, counter_range)
-SELECT "meterId", metric, name, description, unit, "dataType", kind, "counterRange"
-FROM json_to_recordset($1::json) AS t ("meterId" int, metric text, name text, description text, unit text,
-  "dataType" text, kind text, "counterRange" float8)
-ON CONFLICT DO NOTHING`,
-    lastSlots: `
-SELECT m.name, (extract(epoch FROM greatest(
-    (SELECT max(p.slot) FROM poll p WHERE p.meter_id = m.id),
-    (SELECT max(g.until) - interval '1 millisecond' FROM gap g WHERE g.meter_id = m.id))) * 1000)::bigint AS slot
-FROM meter m`,
-
-    async prepare(db: Db, readings: Readings) {
-      for (const month of monthsOf(readings)) {
-        // A month gone by may have been dropped meanwhile; asking for it again costs little, since it is rarely written.
-        if (made.has(month) && nextMonth(month) > Date.now()) continue;
-        await makePartition(db, month);
-        made.add(month);
-      }
-    },
-
-    // Readings that are new, as they nearly always are, take half as long where nothing is said of conflicts.
-    write: (db, rows) => write(db, WRITE, rows),
-    writeAgain: (db, rows) => write(db, WRITE_AGAIN, rows),
-  };
-}
-
-/** A cycle's readings have one slot, which goes without saying for each: of arrays, the longest counts. */
-function parametersOf({ polls, gaps, buckets, readings: { topicIds, slots, values } }: Rows): Large[] {
-  const oneSlot = slots[0] === slots.at(-1);
-  const parameters = [
-    pollsJson(polls),
-    gaps ?? '[]',
-    buckets(),
-    int4Array(topicIds),
-    float8Array(oneSlot ? new Float64Array() : slots),
-    float8Array(values),
-    `${slots[0] ?? 0}`,
-  ];
-  return parameters.map((parameter) => new Large(parameter));
-}
-
-export async function makePartition(db: Db, month: number): Promise<void> {
-  await db.$executeRawUnsafe('SELECT make_reading_partition($1)', new Date(month));
-}
-
-function monthsOf({ slots }: Readings): Set<number> {
-  const months = new Set<number>();
-  let until = 0;
-  let from = 0;
-  for (const slot of slots) {
-    if (slot >= from && slot < until) continue;
-    from = monthOf(slot);
-    until = nextMonth(from);
-    months.add(from);
-  }
-  return months;
-}
-
-export function monthOf(time: number): number {
-  const date = new Date(time);
-  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth());
-}
-
-export function nextMonth(month: number): number {
-  const date = new Date(month);
-  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1);
-}
+export const postgresqlStatements: Statements = {
+  dialect: 'postgresql',
+  insertPolls: `
+INSERT INTO poll (meter_id, slot, read_at, duration_ms, requests, expected, stored, by_hand, readings, missing, error)
+SELECT ${c(0, '::int')}, ${time(c(1))}, ${time(c(2))}, ${c(3, '::int')}, ${c(4, '::int')}, ${c(5, '::int')}, ${c(6, '::int')}, ${c(7)} = '1',
+  ${c(8, '::float8[]')}, ${c(9, '::jsonb')}, ${c(10)}
+FROM ${rows} ON CONFLICT (meter_id, slot) DO NOTHING`,
+  insertGaps: `
+INSERT INTO gap (meter_id, ts, until, reason, slots)
+SELECT ${c(0, '::int')}, ${time(c(1))}, ${time(c(2))}, ${c(3)}, ${c(4, '::int')} FROM ${rows} ON CONFLICT DO NOTHING`,
+  insertEvents: `
+INSERT INTO event (meter_id, ts, what, before, after)
+SELECT ${c(0, '::int')}, ${time(c(1))}, ${c(2)}, ${c(3)}, ${c(4)} FROM ${rows} ON CONFLICT DO NOTHING`,
+  insertDirty: `
+INSERT INTO dirty (meter_id, bucket) SELECT ${c(0, '::int')}, ${time(c(1))} FROM ${rows} ON CONFLICT DO NOTHING`,
+  formatReadings: (values) => `{${values.map(jsonNumber).join(',')}}`,
+  upsertRollups: `
+INSERT INTO rollup (meter_id, topic_id, bucket, count, min, max, mean, first, last, first_ts, last_ts, increase, quality, accepted, accepted_ts)
+SELECT ${c(0, '::int')}, ${c(1, '::int')}, ${time(c(2))}, ${c(3, '::int')}, ${c(4, '::float8')}, ${c(5, '::float8')}, ${c(6, '::float8')},
+  ${c(7, '::float8')}, ${c(8, '::float8')}, ${time(c(9))}, ${time(c(10))}, ${c(11, '::float8')}, ${c(12)}, ${c(13, '::float8')}, ${time(c(14))}
+FROM ${rows}
+ON CONFLICT (meter_id, topic_id, bucket) DO UPDATE SET count = excluded.count, min = excluded.min, max = excluded.max, mean = excluded.mean,
+  first = excluded.first, last = excluded.last, first_ts = excluded.first_ts, last_ts = excluded.last_ts, increase = excluded.increase,
+  quality = excluded.quality, accepted = excluded.accepted, accepted_ts = excluded.accepted_ts`,
+  upsertCoverage: `
+INSERT INTO coverage_quarter (meter_id, bucket, reason, slots, readings)
+SELECT ${c(0, '::int')}, ${time(c(1))}, ${c(2)}, ${c(3, '::int')}, ${c(4, '::int')} FROM ${rows}
+ON CONFLICT (meter_id, bucket, reason) DO UPDATE SET slots = excluded.slots, readings = excluded.readings`,
+  deleteRollups: `
+DELETE FROM rollup USING topic t WHERE rollup.meter_id = t.meter_id AND rollup.topic_id = t.id AND rollup.bucket = ${time('$2')}
+  AND t.meter_id IN ${ids('$1')}`,
+  deleteCoverage: `DELETE FROM coverage_quarter WHERE meter_id IN ${ids('$1')} AND bucket = ${time('$2')}`,
+  newestSlots: `
+SELECT m.value::int AS meter_id, greatest(
+  coalesce((SELECT ${ms('p.slot')} FROM poll p WHERE p.meter_id = m.value::int ORDER BY p.slot DESC LIMIT 1), -1),
+  coalesce((SELECT ${ms('max(g.until)')} - 1 FROM gap g WHERE g.meter_id = m.value::int), -1)) AS slot
+FROM json_array_elements_text($1::json) m`,
+  newestPolls: `
+SELECT p.* FROM json_array_elements_text($1::json) m
+CROSS JOIN LATERAL (SELECT ${POLL} FROM poll WHERE meter_id = m.value::int ORDER BY poll.slot DESC LIMIT 1) p`,
+  polls: `SELECT ${POLL} FROM poll WHERE meter_id IN ${ids('$1')} AND slot >= ${time('$2')} AND slot < ${time('$3')} ORDER BY poll.slot`,
+  gaps: `
+SELECT meter_id, ${ms('ts')} AS ts, ${ms('until')} AS until, reason, slots FROM gap
+WHERE meter_id IN ${ids('$1')} AND ts < ${time('$3')} AND until > ${time('$2')}`,
+  accepted: `
+SELECT t.id AS topic_id, ${ms('r.accepted_ts')} AS ts, r.accepted AS value
+FROM topic t CROSS JOIN LATERAL (SELECT accepted, accepted_ts FROM rollup b WHERE b.meter_id = t.meter_id AND b.topic_id = t.id
+  AND b.bucket < ${time('$2')} AND b.accepted IS NOT NULL ORDER BY b.bucket DESC LIMIT 1) r
+WHERE t.kind = 'counter' AND t.meter_id IN ${ids('$1')}`,
+  newestCoverage: `
+SELECT m.value::int AS meter_id,
+  (SELECT ${ms('c.bucket')} FROM coverage_quarter c WHERE c.meter_id = m.value::int ORDER BY c.bucket DESC LIMIT 1) AS bucket
+FROM json_array_elements_text($1::json) m`,
+  oldestSlot: `
+SELECT min(o.slot) AS slot FROM json_array_elements_text($1::json) m CROSS JOIN LATERAL (
+  (SELECT ${ms('p.slot')} AS slot FROM poll p WHERE p.meter_id = m.value::int ORDER BY p.slot LIMIT 1)
+  UNION ALL (SELECT ${ms('g.ts')} FROM gap g WHERE g.meter_id = m.value::int ORDER BY g.ts LIMIT 1)) o`,
+  pruneable: {
+    poll: prune('poll', 'meter_id, slot', 'slot'),
+    gap: prune('gap', 'meter_id, ts, reason', 'until'),
+    rollup: prune('rollup', 'meter_id, topic_id, bucket', 'bucket'),
+    coverage_quarter: prune('coverage_quarter', 'meter_id, bucket, reason', 'bucket'),
+  },
+  takeLease: `
+INSERT INTO lease AS l (name, holder, until)
+VALUES ($1, $2, clock_timestamp() + $3::int * interval '1 millisecond')
+ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
+WHERE l.holder = excluded.holder OR l.until < clock_timestamp()`,
+};

@@ -16,8 +16,6 @@ import {
   type Transaction,
 } from '@prisma/driver-adapter-utils';
 import Database from 'libsql';
-import { WORK } from '../tickets.js';
-import { sqliteTickets, type Work } from './work.js';
 
 /** What libSQL really has; its type declarations are better-sqlite3's and promise more. */
 export interface SqliteConnection {
@@ -52,7 +50,7 @@ const MAX_PREPARED = 64;
 
 function adapter(connection: SqliteConnection, sync: () => void): SqlDriverAdapter {
   const prepared = new Map<string, SqliteStatement>();
-  let turn: Promise<void> = Promise.resolve();
+  let previous: Promise<void> = Promise.resolve();
 
   const prepare = (sql: string): SqliteStatement => {
     let statement = prepared.get(sql);
@@ -71,11 +69,11 @@ function adapter(connection: SqliteConnection, sync: () => void): SqlDriverAdapt
     executeRaw: async (query) => translated(() => prepare(query.sql).run(argumentsOf(query)).changes),
   };
 
-  /** Resolves to what ends the turn, once those who came before have ended theirs. */
+  /** Takes the write lock once earlier transactions have ended; resolves to a function that lets the next one begin. */
   const begin = async (): Promise<() => void> => {
-    const before = turn;
+    const before = previous;
     let release = () => {};
-    turn = new Promise((resolve) => {
+    previous = new Promise((resolve) => {
       release = resolve;
     });
     await before;
@@ -88,33 +86,10 @@ function adapter(connection: SqliteConnection, sync: () => void): SqlDriverAdapt
     return release;
   };
 
-  const transact = async (work: Work): Promise<number> => {
-    const release = await begin();
-    let changes = 0;
-    try {
-      translated(() => {
-        work((sql, parameters) => {
-          changes += prepare(sql).run(parameters).changes;
-        });
-        prepare('COMMIT').run([]);
-      });
-    } catch (error) {
-      // Some errors have rolled back already.
-      try {
-        prepare('ROLLBACK').run([]);
-      } catch {}
-      throw error;
-    } finally {
-      release();
-    }
-    return changes;
-  };
-
   return {
     ...queryable,
     executeRaw: async (query) => {
-      const work = query.sql === WORK ? sqliteTickets.workOf(query.args[0]) : null;
-      const changes = await (work ? transact(work) : queryable.executeRaw(query));
+      const changes = await queryable.executeRaw(query);
       sync();
       return changes;
     },

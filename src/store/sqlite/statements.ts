@@ -1,98 +1,71 @@
-// SQL of the embedded database. Its times are integers, milliseconds since 1970 UTC.
+// SQL of SQLite.
 
-import type { Db } from '../db.js';
-import type { Readings, Rows, Sql } from '../sql.js';
-import { insertPolls, insertReadings } from './rows.js';
-import { type Run, sqliteTickets } from './work.js';
+import { jsonNumber, type Statements } from '../statements.js';
 
-// A poll that was on record already, from somewhere else, keeps its own reasons.
-const INSERT_GAPS = `
-INSERT INTO gap (ts, meter_id, reason, until, slots, readings)
-SELECT value->>'s', value->>'m', value->>'w', value->>'u', value->>'n', value->>'c' FROM json_each(?)
-WHERE value->>'r' IS NULL
-   OR EXISTS (SELECT 1 FROM poll WHERE slot = value->>'s' AND meter_id = value->>'m' AND read_at = value->>'r')
-ON CONFLICT DO UPDATE SET until = excluded.until, slots = excluded.slots, readings = excluded.readings
-WHERE excluded.until > gap.until`;
+const ids = (parameter: string) => `(SELECT value FROM json_each(${parameter}))`;
 
-// Nearly all that is written is newer than the hours that are closed, and then this is all there is to do. What is not
-// meets the row that is there already, and is written again in the longer way.
-const REFUSE_LATE = `
-INSERT INTO upkeep (name, value) SELECT name, value FROM upkeep WHERE name = 'closed_until' AND value > ?`;
+const POLL = `meter_id, slot, read_at, duration_ms, requests, expected, stored, by_hand, readings, missing, error`;
 
-const INSERT_RECENT = `
-INSERT INTO reading_recent (ts, topic_id, value)
-SELECT slot.key, topic.key, topic.value FROM json_each(?) slot, json_each(slot.value) topic
-WHERE CAST(slot.key AS INTEGER) >= (SELECT value FROM upkeep WHERE name = 'moved_until') ON CONFLICT DO NOTHING`;
+/** Deletes the oldest rows by rowid, or by key where there is none. */
+const prune = (table: string, key: string, column: string) => `
+DELETE FROM ${table} WHERE (${key}) IN
+  (SELECT ${key} FROM ${table} WHERE meter_id IN ${ids('?1')} AND ${column} < ?2 LIMIT ?3)`;
 
-const INSERT_HISTORY = `
-INSERT INTO reading_history (ts, topic_id, value)
-SELECT slot.key, topic.key, topic.value FROM json_each(?) slot, json_each(slot.value) topic
-WHERE CAST(slot.key AS INTEGER) < (SELECT value FROM upkeep WHERE name = 'moving_until') ON CONFLICT DO NOTHING`;
-
-const INSERT_STALE = `
-INSERT INTO stale (meter_id, bucket) SELECT value->>'m', value->>'b' FROM json_each(?)
-WHERE value->>'r' = 1 AND value->>'b' < (SELECT value FROM upkeep WHERE name = 'closed_until') ON CONFLICT DO NOTHING`;
-
-const SEARCHED_FROM = "(SELECT value - 3600000 FROM upkeep WHERE name = 'moved_until')";
-
-export const sqliteSql: Sql = {
+export const sqliteStatements: Statements = {
   dialect: 'sqlite',
-  insertMeters: `
-INSERT INTO meter (name, host, port, unit_id, map)
-SELECT value->>'name', value->>'host', value->>'port', value->>'unitId', value->>'map'
-FROM json_each(?) WHERE true ON CONFLICT DO NOTHING`,
-  insertTopics: `
-INSERT INTO topic (meter_id, metric, name, description, unit, data_type, kind, counter_range)
-SELECT value->>'meterId', value->>'metric', value->>'name', value->>'description', value->>'unit', value->>'dataType',
-  value->>'kind', value->>'counterRange'
-FROM json_each(?) WHERE true ON CONFLICT DO NOTHING`,
-  // Polls and gaps are searched back to where history begins; a meter that has none there was gone before, and its last
-  // reading tells.
-  lastSlots: `
-SELECT name, max(
-  coalesce((SELECT slot FROM poll WHERE meter_id = meter.id AND slot >= ${SEARCHED_FROM} ORDER BY slot DESC LIMIT 1), 0),
-  coalesce((SELECT max(until) - 1 FROM gap WHERE meter_id = meter.id AND ts >= ${SEARCHED_FROM}), 0),
-  coalesce((SELECT max((SELECT max(ts) FROM reading_history WHERE topic_id = topic.id)) FROM topic
-    WHERE topic.meter_id = meter.id), 0)) AS slot
-FROM meter`,
-
-  prepare: async () => {},
-
-  write: (db: Db, rows: Rows) =>
-    sqliteTickets.hand(db, (run) => {
-      const { readings } = rows;
-      const oldest = readings.slots[0];
-      if (oldest !== undefined) run(REFUSE_LATE, [oldest]);
-      pollsAndGaps(run, rows);
-      insertReadings(run, readings);
-    }),
-
-  writeAgain: (db: Db, rows: Rows) =>
-    sqliteTickets.hand(db, (run) => {
-      const readings = readingsJson(rows.readings);
-      pollsAndGaps(run, rows);
-      run(INSERT_RECENT, [readings]);
-      run(INSERT_HISTORY, [readings]);
-      run(INSERT_STALE, [rows.buckets()]);
-    }),
+  insertPolls: `
+INSERT INTO poll (${POLL})
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10
+FROM json_each(?1) WHERE true ON CONFLICT (slot, meter_id) DO NOTHING`,
+  insertGaps: `
+INSERT INTO gap (meter_id, ts, until, reason, slots)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING`,
+  insertEvents: `
+INSERT INTO event (meter_id, ts, what, before, after)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING`,
+  insertDirty: `
+INSERT INTO dirty (meter_id, bucket) SELECT value ->> 0, value ->> 1 FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING`,
+  formatReadings: (values) => `[${values.map(jsonNumber).join(',')}]`,
+  upsertRollups: `
+INSERT OR REPLACE INTO rollup (meter_id, topic_id, bucket, count, min, max, mean, first, last, first_ts, last_ts, increase, quality, accepted, accepted_ts)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14
+FROM json_each(?1)`,
+  upsertCoverage: `
+INSERT OR REPLACE INTO coverage_quarter (meter_id, bucket, reason, slots, readings)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?1)`,
+  deleteRollups: `
+DELETE FROM rollup WHERE bucket = ?2 AND (meter_id, topic_id) IN
+  (SELECT meter_id, id FROM topic WHERE meter_id IN ${ids('?1')})`,
+  deleteCoverage: `DELETE FROM coverage_quarter WHERE meter_id IN ${ids('?1')} AND bucket = ?2`,
+  newestSlots: `
+SELECT m.value AS meter_id, max(
+  coalesce((SELECT p.slot FROM poll p WHERE p.meter_id = m.value ORDER BY p.slot DESC LIMIT 1), -1),
+  coalesce((SELECT max(g.until) - 1 FROM gap g WHERE g.meter_id = m.value), -1)) AS slot
+FROM json_each(?1) m`,
+  newestPolls: `
+SELECT ${POLL} FROM poll WHERE (slot, meter_id) IN
+  (SELECT (SELECT p.slot FROM poll p WHERE p.meter_id = m.value ORDER BY p.slot DESC LIMIT 1), m.value FROM json_each(?1) m)`,
+  polls: `SELECT ${POLL} FROM poll WHERE slot >= ?2 AND slot < ?3 AND meter_id IN ${ids('?1')} ORDER BY slot`,
+  gaps: `
+SELECT meter_id, ts, until, reason, slots FROM gap WHERE meter_id IN ${ids('?1')} AND ts < ?3 AND until > ?2`,
+  accepted: `
+SELECT t.id AS topic_id, r.accepted_ts AS ts, r.accepted AS value
+FROM topic t JOIN rollup r ON r.meter_id = t.meter_id AND r.topic_id = t.id AND r.bucket =
+  (SELECT b.bucket FROM rollup b WHERE b.meter_id = t.meter_id AND b.topic_id = t.id AND b.bucket < ?2 AND b.accepted IS NOT NULL
+   ORDER BY b.bucket DESC LIMIT 1)
+WHERE t.kind = 'counter' AND t.meter_id IN ${ids('?1')}`,
+  newestCoverage: `
+SELECT m.value AS meter_id, (SELECT c.bucket FROM coverage_quarter c WHERE c.meter_id = m.value ORDER BY c.bucket DESC LIMIT 1) AS bucket
+FROM json_each(?1) m`,
+  oldestSlot: `
+SELECT min(slot) AS slot FROM (
+  SELECT min(slot) AS slot FROM poll
+  UNION ALL SELECT min(ts) FROM gap WHERE meter_id IN ${ids('?1')})`,
+  pruneable: {
+    poll: prune('poll', 'rowid', 'slot'),
+    gap: prune('gap', 'meter_id, ts, reason', 'until'),
+    rollup: prune('rollup', 'meter_id, topic_id, bucket', 'bucket'),
+    coverage_quarter: prune('coverage_quarter', 'meter_id, bucket, reason', 'bucket'),
+  },
+  takeLease: null,
 };
-
-function pollsAndGaps(run: Run, { polls, gaps }: Rows): void {
-  insertPolls(run, polls);
-  if (gaps !== null) run(INSERT_GAPS, [gaps]);
-}
-
-/** `{"slot":{"topic id":value,…},…}`: read in one pass, where an array per reading would be read once per column. */
-function readingsJson({ topicIds, slots, values }: Readings): string {
-  let text = '{';
-  let slot = Number.NaN;
-  for (let row = 0; row < values.length; row++) {
-    if (slots[row] !== slot) {
-      slot = slots[row] as number;
-      text += `${row === 0 ? '' : '},'}"${slot}":{"${topicIds[row]}":${values[row]}`;
-    } else {
-      text += `,"${topicIds[row]}":${values[row]}`;
-    }
-  }
-  return values.length === 0 ? '{}' : `${text}}}`;
-}

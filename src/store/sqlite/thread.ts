@@ -5,11 +5,11 @@ import { Worker } from 'node:worker_threads';
 import { messageOf } from '../../model/errors.js';
 import type { Log } from '../../model/log.js';
 import type { MeterInfo } from '../../model/meter.js';
-import type { Backend } from '../backend.js';
-import type { Batch } from '../batch.js';
-import { StoreFailure } from '../store.js';
+import type { Backend, PollData } from '../prisma-store.js';
+import type { Rows } from '../rows.js';
+import { type MeterChange, StoreFailure } from '../store.js';
 import type { SqliteOptions } from './open.js';
-import { type Call, failureOf, OPENED, type Reply } from './worker-messages.js';
+import { type Call, failureOf, type Method, OPENED, type Reply } from './worker-messages.js';
 
 interface Pending {
   readonly resolve: (value: unknown) => void;
@@ -21,7 +21,8 @@ interface Thread {
   readonly opened: Promise<unknown>;
   readonly pending: Map<number, Pending>;
   readonly ended: Promise<void>;
-  /** Meters with a smaller key have been sent to it. */
+  /** Keys of the meters that the thread has been told of, and how many there were to tell. */
+  readonly keys: Set<number>;
   announced: number;
 }
 
@@ -44,42 +45,52 @@ export class SqliteThread implements Backend {
     await this.#ready();
   }
 
-  async write(batch: Batch): Promise<void> {
-    for (const [key, meter] of batch.newMeters) this.#meters.set(key, meter);
+  async write(rows: Rows): Promise<void> {
+    for (const [key, meter] of rows.newMeters) this.#meters.set(key, meter);
     const thread = await this.#ready();
-    const newMeters =
-      thread.announced === this.#meters.size ? [] : [...this.#meters].filter(([key]) => key >= thread.announced);
-    thread.announced = this.#meters.size;
-    await this.#send(thread, { kind: 'write', batch: { ...batch, newMeters } }, [
-      batch.polls.buffer,
-      batch.values.buffer,
-    ]);
+    await this.#send(thread, { method: 'write', args: [{ ...rows, newMeters: this.#unannounced(thread) }] });
   }
 
-  lastSlots(): Promise<readonly (readonly [string, number])[]> {
-    return this.#call({ kind: 'lastSlots' }) as Promise<readonly (readonly [string, number])[]>;
+  setMeters(meters: readonly (readonly [number, MeterInfo])[], now: number): Promise<readonly MeterChange[]> {
+    return this.#call('setMeters', meters, now) as Promise<readonly MeterChange[]>;
+  }
+
+  newestSlots(meters: readonly string[]): Promise<readonly (readonly [string, number])[]> {
+    return this.#call('newestSlots', meters) as Promise<readonly (readonly [string, number])[]>;
+  }
+
+  newestPolls(meters: readonly (readonly [number, MeterInfo])[]): Promise<readonly PollData[]> {
+    return this.#call('newestPolls', meters) as Promise<readonly PollData[]>;
   }
 
   async check(): Promise<void> {
-    await this.#call({ kind: 'check' });
+    await this.#call('check');
   }
 
   maintain(now: number): Promise<boolean> {
-    return this.#call({ kind: 'maintain', now }) as Promise<boolean>;
+    return this.#call('maintain', now) as Promise<boolean>;
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     const thread = this.#thread;
     if (thread === null) return;
-    await this.#send(thread, { kind: 'close' }).catch((error) => {
+    await this.#send(thread, { method: 'close', args: [] }).catch((error) => {
       this.#log.warn('closing the database failed', { error: messageOf(error) });
     });
     await thread.ended;
   }
 
-  async #call(call: Call): Promise<unknown> {
-    return this.#send(await this.#ready(), call);
+  async #call(method: Method, ...args: readonly unknown[]): Promise<unknown> {
+    return this.#send(await this.#ready(), { method, args });
+  }
+
+  #unannounced(thread: Thread): (readonly [number, MeterInfo])[] {
+    if (thread.announced === this.#meters.size) return [];
+    const meters = [...this.#meters].filter(([key]) => !thread.keys.has(key));
+    for (const [key] of meters) thread.keys.add(key);
+    thread.announced = this.#meters.size;
+    return meters;
   }
 
   async #ready(): Promise<Thread> {
@@ -90,12 +101,12 @@ export class SqliteThread implements Backend {
     return this.#thread;
   }
 
-  #send(thread: Thread, call: Call, transfer: readonly ArrayBufferLike[] = []): Promise<unknown> {
+  #send(thread: Thread, call: Call): Promise<unknown> {
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
       if (this.#thread !== thread) return reject(ended("the database's thread has ended"));
       thread.pending.set(id, { resolve, reject });
-      thread.worker.postMessage({ id, call }, transfer as ArrayBuffer[]);
+      thread.worker.postMessage({ id, call });
     });
   }
 
@@ -103,7 +114,7 @@ export class SqliteThread implements Backend {
     const worker = new Worker(new URL('./worker.js', import.meta.url), {
       workerData: this.#options,
       name: 'emdc-sqlite',
-      // It makes short-lived strings only: a small nursery costs it nothing, and saves tens of megabytes.
+      // The thread makes short-lived strings only: a small young generation saves tens of megabytes.
       resourceLimits: { maxYoungGenerationSizeMb: 8 },
     });
     const pending = new Map<number, Pending>();
@@ -114,6 +125,7 @@ export class SqliteThread implements Backend {
       worker,
       opened,
       pending,
+      keys: new Set(),
       announced: 0,
       ended: new Promise((resolve) => {
         worker.on('exit', () => {

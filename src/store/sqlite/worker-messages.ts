@@ -1,15 +1,16 @@
 // What the main thread and the store's worker say to each other. Errors cross as data.
 
 import { EmdcError, messageOf, type Remedy } from '../../model/errors.js';
-import type { Batch } from '../batch.js';
+import type { Backend } from '../prisma-store.js';
 import { StoreFailure } from '../store.js';
 
-export type Call =
-  | { readonly kind: 'write'; readonly batch: Batch }
-  | { readonly kind: 'lastSlots' }
-  | { readonly kind: 'check' }
-  | { readonly kind: 'maintain'; readonly now: number }
-  | { readonly kind: 'close' };
+/** A method of the store that the worker has, with its arguments. */
+export type Method = Exclude<keyof Backend, 'lease'>;
+
+export interface Call {
+  readonly method: Method;
+  readonly args: readonly unknown[];
+}
 
 export interface Request {
   readonly id: number;

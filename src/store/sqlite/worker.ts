@@ -1,9 +1,9 @@
-// The thread in which the embedded database works, so that no fsync delays a slot. Does one thing at a time, in the
-// order asked.
+// The thread in which the embedded database works, so that no fsync delays a slot. Calls are answered one at a time, in
+// the order in which they came.
 
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Log } from '../../model/log.js';
-import type { Backend } from '../backend.js';
+import type { Backend } from '../prisma-store.js';
 import { openSqlite, type SqliteOptions } from './open.js';
 import { type Call, failureData, type LogLevel, OPENED, type Reply, type Request } from './worker-messages.js';
 
@@ -18,11 +18,11 @@ const logAt =
 const log: Log = { error: logAt('error'), warn: logAt('warn'), info: logAt('info'), debug: logAt('debug') };
 
 try {
-  const backend = await openSqlite({ ...(workerData as SqliteOptions), log });
-  let turn: Promise<void> = Promise.resolve();
+  const store = await openSqlite({ ...(workerData as SqliteOptions), log });
+  let previous: Promise<void> = Promise.resolve();
   port.on('message', ({ id, call }: Request) => {
-    turn = turn.then(() => answer(id, () => perform(backend, call)));
-    if (call.kind === 'close') turn = turn.then(() => port.close());
+    previous = previous.then(() => answer(id, () => perform(store, call)));
+    if (call.method === 'close') previous = previous.then(() => port.close());
   });
   send({ kind: 'done', id: OPENED, value: null });
 } catch (error) {
@@ -38,17 +38,6 @@ async function answer(id: number, work: () => Promise<unknown>): Promise<void> {
   }
 }
 
-function perform(backend: Backend, call: Call): Promise<unknown> {
-  switch (call.kind) {
-    case 'write':
-      return backend.write(call.batch);
-    case 'lastSlots':
-      return backend.lastSlots();
-    case 'check':
-      return backend.check();
-    case 'maintain':
-      return backend.maintain(call.now);
-    case 'close':
-      return backend.close();
-  }
+function perform(store: Backend, { method, args }: Call): Promise<unknown> {
+  return (store[method] as (...args: readonly unknown[]) => Promise<unknown>).apply(store, [...args]);
 }

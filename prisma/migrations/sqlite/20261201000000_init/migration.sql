@@ -1,0 +1,243 @@
+-- Times are milliseconds since 1970, UTC. `poll` is a rowid table: its rows lie in the order in which they are written, so
+-- that a commit touches few pages; its key (slot, meter_id) is an index. Tables without rowid lie in the order of their keys.
+CREATE TABLE "meter" (
+  "id" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+  "name" TEXT NOT NULL,
+  "host" TEXT NOT NULL,
+  "port" INTEGER NOT NULL,
+  "unit_id" INTEGER NOT NULL,
+  "map" TEXT NOT NULL,
+  "map_hash" TEXT,
+  "ct_ratio" REAL NOT NULL DEFAULT 1,
+  "pt_ratio" REAL NOT NULL DEFAULT 1,
+  "serial_number" TEXT,
+  "max_power" REAL,
+  "collector" TEXT NOT NULL DEFAULT '',
+  "retired" DATETIME
+);
+
+CREATE UNIQUE INDEX "meter_name_key" ON "meter"("name");
+
+CREATE TABLE "topic" (
+  "id" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+  "meter_id" INTEGER NOT NULL,
+  "position" INTEGER NOT NULL,
+  "metric" TEXT NOT NULL,
+  "version" INTEGER NOT NULL DEFAULT 0,
+  "name" TEXT NOT NULL,
+  "description" TEXT NOT NULL,
+  "unit" TEXT NOT NULL,
+  "data_type" TEXT NOT NULL,
+  "kind" TEXT NOT NULL,
+  "counter_range" REAL,
+  "scaling" TEXT NOT NULL DEFAULT '',
+  "maximum" REAL,
+  "since" DATETIME NOT NULL,
+  "retired" DATETIME
+);
+
+CREATE UNIQUE INDEX "topic_meter_id_position_key" ON "topic"("meter_id", "position");
+
+CREATE UNIQUE INDEX "topic_meter_id_metric_version_key" ON "topic"("meter_id", "metric", "version");
+
+CREATE INDEX "topic_name_idx" ON "topic"("name");
+
+CREATE TABLE "poll" (
+  "meter_id" INTEGER NOT NULL,
+  "slot" DATETIME NOT NULL,
+  "read_at" DATETIME NOT NULL,
+  "duration_ms" INTEGER NOT NULL,
+  "requests" INTEGER NOT NULL,
+  "expected" INTEGER NOT NULL,
+  "stored" INTEGER NOT NULL,
+  "by_hand" BOOLEAN NOT NULL,
+  "readings" TEXT,
+  "missing" TEXT,
+  "error" TEXT,
+  PRIMARY KEY ("slot", "meter_id")
+);
+
+CREATE TABLE "gap" (
+  "meter_id" INTEGER NOT NULL,
+  "ts" DATETIME NOT NULL,
+  "until" DATETIME NOT NULL,
+  "reason" TEXT NOT NULL,
+  "slots" INTEGER NOT NULL,
+  PRIMARY KEY ("meter_id", "ts", "reason")
+) WITHOUT ROWID;
+
+CREATE TABLE "rollup" (
+  "meter_id" INTEGER NOT NULL,
+  "topic_id" INTEGER NOT NULL,
+  "bucket" DATETIME NOT NULL,
+  "count" INTEGER NOT NULL,
+  "min" REAL NOT NULL,
+  "max" REAL NOT NULL,
+  "mean" REAL NOT NULL,
+  "first" REAL NOT NULL,
+  "last" REAL NOT NULL,
+  "first_ts" DATETIME NOT NULL,
+  "last_ts" DATETIME NOT NULL,
+  "increase" REAL,
+  "quality" TEXT,
+  "accepted" REAL,
+  "accepted_ts" DATETIME,
+  PRIMARY KEY ("meter_id", "topic_id", "bucket")
+) WITHOUT ROWID;
+
+CREATE TABLE "coverage_quarter" (
+  "meter_id" INTEGER NOT NULL,
+  "bucket" DATETIME NOT NULL,
+  "reason" TEXT NOT NULL,
+  "slots" INTEGER NOT NULL,
+  "readings" INTEGER NOT NULL,
+  PRIMARY KEY ("meter_id", "bucket", "reason")
+) WITHOUT ROWID;
+
+CREATE TABLE "dirty" (
+  "meter_id" INTEGER NOT NULL,
+  "bucket" DATETIME NOT NULL,
+  PRIMARY KEY ("meter_id", "bucket")
+) WITHOUT ROWID;
+
+CREATE TABLE "calendar" (
+  "day" TEXT NOT NULL,
+  "month" TEXT NOT NULL,
+  "starts" DATETIME NOT NULL,
+  "ends" DATETIME NOT NULL,
+  PRIMARY KEY ("day")
+) WITHOUT ROWID;
+
+CREATE INDEX "calendar_starts_idx" ON "calendar"("starts");
+
+CREATE TABLE "event" (
+  "meter_id" INTEGER NOT NULL,
+  "ts" DATETIME NOT NULL,
+  "what" TEXT NOT NULL,
+  "before" TEXT,
+  "after" TEXT,
+  PRIMARY KEY ("meter_id", "ts", "what")
+) WITHOUT ROWID;
+
+CREATE TABLE "member" (
+  "name" TEXT NOT NULL,
+  "meter" TEXT NOT NULL,
+  "sign" INTEGER NOT NULL,
+  PRIMARY KEY ("name", "meter")
+) WITHOUT ROWID;
+
+CREATE TABLE "setting" (
+  "name" TEXT NOT NULL,
+  "value" TEXT NOT NULL,
+  PRIMARY KEY ("name")
+) WITHOUT ROWID;
+
+CREATE TABLE "lease" (
+  "name" TEXT NOT NULL,
+  "holder" TEXT NOT NULL,
+  "until" DATETIME NOT NULL,
+  PRIMARY KEY ("name")
+) WITHOUT ROWID;
+
+-- A topic's polls are those of its meter; what a poll has at the topic's position is the reading.
+CREATE VIEW reading AS
+SELECT t.id AS topic_id, p.slot AS ts, CAST(p.readings ->> t.position AS REAL) AS value
+FROM topic t JOIN poll p ON p.meter_id = t.meter_id WHERE p.readings ->> t.position IS NOT NULL;
+
+CREATE VIEW measurement AS
+SELECT p.slot AS time, m.name AS meter, t.metric AS metric, t.name AS topic, t.unit AS unit, CAST(p.readings ->> t.position AS REAL) AS value, p.by_hand AS by_hand, strftime('%Y-%m-%dT%H:%M:%fZ', (p.slot) / 1000.0, 'unixepoch') AS utc
+FROM topic t JOIN meter m ON m.id = t.meter_id JOIN poll p ON p.meter_id = t.meter_id WHERE p.readings ->> t.position IS NOT NULL;
+
+-- The newest value of each topic in use: looked for in the last hour of polls, then in the rollups.
+CREATE VIEW latest_measurement AS
+SELECT coalesce(l.slot, r.last_ts) AS time, l.meter AS meter, l.metric AS metric, l.topic AS topic, l.unit AS unit,
+  CASE WHEN l.slot IS NULL THEN r.last ELSE CAST(p.readings ->> l.position AS REAL) END AS value,
+  round((julianday('now') - 2440587.5) * 86400 - coalesce(l.slot, r.last_ts) / 1000.0, 3) AS age_seconds, strftime('%Y-%m-%dT%H:%M:%fZ', (coalesce(l.slot, r.last_ts)) / 1000.0, 'unixepoch') AS utc
+FROM (
+  SELECT t.id, t.meter_id, t.position, m.name AS meter, t.metric, t.name AS topic, t.unit,
+    (SELECT p.slot FROM poll p WHERE p.meter_id = t.meter_id AND p.slot > (SELECT max(n.slot) FROM poll n) - 3600000
+       AND p.readings ->> t.position IS NOT NULL ORDER BY p.slot DESC LIMIT 1) AS slot,
+    (SELECT r.bucket FROM rollup r WHERE r.meter_id = t.meter_id AND r.topic_id = t.id ORDER BY r.bucket DESC LIMIT 1) AS bucket
+  FROM topic t JOIN meter m ON m.id = t.meter_id WHERE t.retired IS NULL AND m.retired IS NULL
+) l
+LEFT JOIN poll p ON p.meter_id = l.meter_id AND p.slot = l.slot
+LEFT JOIN rollup r ON r.meter_id = l.meter_id AND r.topic_id = l.id AND r.bucket = l.bucket
+WHERE l.slot IS NOT NULL OR l.bucket IS NOT NULL;
+
+-- Readings expected, stored and missing by hour, and a column for each reason. Brought up to date with the rollups.
+CREATE VIEW coverage AS
+SELECT c.bucket - c.bucket % 3600000 AS time, m.name AS meter,
+  sum(c.readings) AS expected, sum(CASE WHEN c.reason = '' THEN c.readings ELSE 0 END) AS stored,
+  sum(CASE WHEN c.reason = '' THEN 0 ELSE c.readings END) AS missing,
+  sum(CASE WHEN c.reason = 'timeout' THEN c.readings ELSE 0 END) AS timeout,
+  sum(CASE WHEN c.reason = 'unreachable' THEN c.readings ELSE 0 END) AS unreachable,
+  sum(CASE WHEN c.reason = 'disconnected' THEN c.readings ELSE 0 END) AS disconnected,
+  sum(CASE WHEN c.reason = 'bad answer' THEN c.readings ELSE 0 END) AS bad_answer,
+  sum(CASE WHEN c.reason LIKE 'exception%' THEN c.readings ELSE 0 END) AS exception,
+  sum(CASE WHEN c.reason = 'not available' THEN c.readings ELSE 0 END) AS not_available,
+  sum(CASE WHEN c.reason = 'invalid value' THEN c.readings ELSE 0 END) AS invalid_value,
+  sum(CASE WHEN c.reason = 'offline' THEN c.readings ELSE 0 END) AS offline,
+  sum(CASE WHEN c.reason = 'refused before' THEN c.readings ELSE 0 END) AS refused_before,
+  sum(CASE WHEN c.reason = 'other meter' THEN c.readings ELSE 0 END) AS other_meter,
+  sum(CASE WHEN c.reason = 'group' THEN c.readings ELSE 0 END) AS group_incomplete,
+  sum(CASE WHEN c.reason = 'deadline' THEN c.readings ELSE 0 END) AS deadline,
+  sum(CASE WHEN c.reason = 'shutdown' THEN c.readings ELSE 0 END) AS shutdown,
+  sum(CASE WHEN c.reason = 'missed' THEN c.readings ELSE 0 END) AS missed,
+  sum(CASE WHEN c.reason = 'down' THEN c.readings ELSE 0 END) AS down,
+  sum(CASE WHEN c.reason = 'lost' THEN c.readings ELSE 0 END) AS lost,
+  sum(CASE WHEN c.reason = 'rejected' THEN c.readings ELSE 0 END) AS rejected, strftime('%Y-%m-%dT%H:%M:%fZ', (c.bucket - c.bucket % 3600000) / 1000.0, 'unixepoch') AS utc
+FROM coverage_quarter c JOIN meter m ON m.id = c.meter_id
+GROUP BY m.name, c.bucket - c.bucket % 3600000;
+
+-- Which metric of which poll has no value, and why. Slots without a poll are in `gap`.
+CREATE VIEW missing AS
+SELECT p.slot AS time, m.name AS meter, t.metric AS metric, r.key AS reason, strftime('%Y-%m-%dT%H:%M:%fZ', (p.slot) / 1000.0, 'unixepoch') AS utc
+FROM poll p, json_each(p.missing) r, json_each(r.value) i
+JOIN topic t ON t.meter_id = p.meter_id AND t.position = i.value JOIN meter m ON m.id = p.meter_id;
+
+-- Consumption per quarter and hour (UTC), day and month (local, by `calendar`), with the worst quality of its quarters:
+-- good; gap (nothing was read for a while before it: what ran meanwhile is counted here); wrap, reset, exchanged (the
+-- counter began anew); unchecked (a step that nothing says is possible); jump, suspect (steps that count nothing).
+CREATE VIEW energy AS
+SELECT r.bucket AS time, 'quarter' AS period, m.name AS meter, t.metric AS metric, t.name AS topic, t.unit AS unit,
+  r.increase AS consumption, r.quality AS quality, NULL AS day, strftime('%Y-%m-%dT%H:%M:%fZ', (r.bucket) / 1000.0, 'unixepoch') AS utc
+FROM topic t JOIN meter m ON m.id = t.meter_id JOIN rollup r ON r.meter_id = t.meter_id AND r.topic_id = t.id
+WHERE t.kind = 'counter'
+UNION ALL
+SELECT r.bucket - r.bucket % 3600000 AS time, 'hour' AS period, m.name AS meter, t.metric AS metric, t.name AS topic, t.unit AS unit,
+  sum(r.increase) AS consumption, CASE max(CASE r.quality WHEN 'good' THEN 0 WHEN 'gap' THEN 1 WHEN 'wrap' THEN 2 WHEN 'reset' THEN 3 WHEN 'exchanged' THEN 4 WHEN 'unchecked' THEN 5 WHEN 'jump' THEN 6 WHEN 'suspect' THEN 7 ELSE 7 END) WHEN 0 THEN 'good' WHEN 1 THEN 'gap' WHEN 2 THEN 'wrap' WHEN 3 THEN 'reset' WHEN 4 THEN 'exchanged' WHEN 5 THEN 'unchecked' WHEN 6 THEN 'jump' WHEN 7 THEN 'suspect' END AS quality, NULL AS day, strftime('%Y-%m-%dT%H:%M:%fZ', (r.bucket - r.bucket % 3600000) / 1000.0, 'unixepoch') AS utc
+FROM topic t JOIN meter m ON m.id = t.meter_id JOIN rollup r ON r.meter_id = t.meter_id AND r.topic_id = t.id
+WHERE t.kind = 'counter' GROUP BY t.id, m.name, t.metric, t.name, t.unit, r.bucket - r.bucket % 3600000
+UNION ALL
+SELECT c.starts AS time, 'day' AS period, m.name AS meter, t.metric AS metric, t.name AS topic, t.unit AS unit,
+  sum(r.increase) AS consumption, CASE max(CASE r.quality WHEN 'good' THEN 0 WHEN 'gap' THEN 1 WHEN 'wrap' THEN 2 WHEN 'reset' THEN 3 WHEN 'exchanged' THEN 4 WHEN 'unchecked' THEN 5 WHEN 'jump' THEN 6 WHEN 'suspect' THEN 7 ELSE 7 END) WHEN 0 THEN 'good' WHEN 1 THEN 'gap' WHEN 2 THEN 'wrap' WHEN 3 THEN 'reset' WHEN 4 THEN 'exchanged' WHEN 5 THEN 'unchecked' WHEN 6 THEN 'jump' WHEN 7 THEN 'suspect' END AS quality, c.day AS day, strftime('%Y-%m-%dT%H:%M:%fZ', (c.starts) / 1000.0, 'unixepoch') AS utc
+FROM calendar c CROSS JOIN topic t JOIN meter m ON m.id = t.meter_id
+CROSS JOIN rollup r ON r.meter_id = t.meter_id AND r.topic_id = t.id AND r.bucket >= c.starts AND r.bucket < c.ends
+WHERE t.kind = 'counter'
+GROUP BY c.day, c.starts, t.id, m.name, t.metric, t.name, t.unit
+UNION ALL
+SELECT (SELECT min(f.starts) FROM calendar f WHERE f.month = c.month) AS time, 'month' AS period, m.name AS meter, t.metric AS metric, t.name AS topic, t.unit AS unit,
+  sum(r.increase) AS consumption, CASE max(CASE r.quality WHEN 'good' THEN 0 WHEN 'gap' THEN 1 WHEN 'wrap' THEN 2 WHEN 'reset' THEN 3 WHEN 'exchanged' THEN 4 WHEN 'unchecked' THEN 5 WHEN 'jump' THEN 6 WHEN 'suspect' THEN 7 ELSE 7 END) WHEN 0 THEN 'good' WHEN 1 THEN 'gap' WHEN 2 THEN 'wrap' WHEN 3 THEN 'reset' WHEN 4 THEN 'exchanged' WHEN 5 THEN 'unchecked' WHEN 6 THEN 'jump' WHEN 7 THEN 'suspect' END AS quality, c.month AS day, strftime('%Y-%m-%dT%H:%M:%fZ', ((SELECT min(f.starts) FROM calendar f WHERE f.month = c.month)) / 1000.0, 'unixepoch') AS utc
+FROM calendar c CROSS JOIN topic t JOIN meter m ON m.id = t.meter_id
+CROSS JOIN rollup r ON r.meter_id = t.meter_id AND r.topic_id = t.id AND r.bucket >= c.starts AND r.bucket < c.ends
+WHERE t.kind = 'counter'
+GROUP BY c.month, t.id, m.name, t.metric, t.name, t.unit;
+
+-- The quarter of each local month in which a counter ran fastest: its energy, the power that is, and which share of the
+-- quarter's slots was read.
+CREATE VIEW peak AS
+SELECT q.month AS month, q.meter AS meter, q.metric AS metric, q.topic AS topic, q.unit AS unit, q.time AS time, q.consumption AS consumption,
+  q.consumption * 4 AS power, q.quality AS quality,
+  q.read_slots * 1.0 / (SELECT sum(s.slots) FROM coverage_quarter s WHERE s.meter_id = q.meter_id AND s.bucket = q.time AND s.reason IN ('', 'down', 'missed', 'lost')) AS share, strftime('%Y-%m-%dT%H:%M:%fZ', (q.time) / 1000.0, 'unixepoch') AS utc
+FROM (
+  SELECT c.month, t.meter_id, m.name AS meter, t.metric, t.name AS topic, t.unit, r.bucket AS time, r.increase AS consumption, r.quality, r.count AS read_slots,
+    row_number() OVER (PARTITION BY c.month, t.id ORDER BY r.increase DESC, r.bucket) AS place
+  FROM calendar c CROSS JOIN topic t JOIN meter m ON m.id = t.meter_id
+  CROSS JOIN rollup r ON r.meter_id = t.meter_id AND r.topic_id = t.id AND r.bucket >= c.starts AND r.bucket < c.ends
+  WHERE t.kind = 'counter'
+) q WHERE q.place = 1;
+
+-- VOLTTRON's schema, for what was built on it.
+CREATE VIEW topics AS SELECT id AS topic_id, name AS topic_name FROM topic;
+CREATE VIEW meta AS SELECT id AS topic_id, json_object('units', unit, 'type', 'float', 'tz', 'UTC') AS metadata FROM topic;
+CREATE VIEW data AS SELECT strftime('%Y-%m-%d %H:%M:%f', ts / 1000.0, 'unixepoch') AS ts, topic_id, CAST(value AS TEXT) AS value_string FROM reading;

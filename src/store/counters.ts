@@ -1,0 +1,245 @@
+// What a counter can have shown: tells the readings that lie on the counter's course from glitches, and a step that the
+// meter ran from a wrap, a reset, an exchange or a jump. Pure.
+//
+// The course is found by shortest path: every reading is either accepted or rejected, and the sum of costs is least.
+// Rejecting a reading costs 1; accepting it costs nothing where the step from the accepted reading before it is plausible
+// (forward and not faster than the meter can run, or past the counter's range), and BREAK_COST where it is not. So a few
+// odd readings that the others go back from are glitches, and a new level that stays is a reset or a jump. A new level that
+// came at the very end is a glitch until more readings confirm it: its step is counted then, in the quarter that has them.
+
+export interface CounterReading {
+  /** ms UTC */
+  readonly ts: number;
+  readonly value: number;
+}
+
+export interface CounterRules {
+  /** Where the counter starts again from zero, in its unit; null: nowhere known. */
+  readonly range: number | null;
+  /** Most that the counter can run in an hour, in its unit; null: not known. */
+  readonly maxPerHour: number | null;
+  /** Most that it has run in an hour so far, by accepted steps of good quality; null: no history. */
+  readonly historyPerHour: number | null;
+  /** Moments at which the meter was exchanged, ms UTC, ascending. */
+  readonly cuts: readonly number[];
+}
+
+/**
+ * How sure a consumption is; the worst of its steps counts, in this order.
+ * - `good` · `gap` nothing was read for a while: what ran meanwhile is counted where reading resumed
+ * - `wrap` the counter passed its range · `reset` it began again near zero, and is counted from zero
+ * - `exchanged` the meter was exchanged: the step between the two meters counts nothing
+ * - `unchecked` a large step that nothing known says is possible or not: counted
+ * - `jump` a step that the meter cannot have made counted nothing · `suspect` readings off the counter's course were left out
+ */
+export const qualities = ['good', 'gap', 'wrap', 'reset', 'exchanged', 'unchecked', 'jump', 'suspect'] as const;
+
+export type Quality = (typeof qualities)[number];
+
+export interface CounterResult {
+  /** What the counter ran since `before`, in its unit; never negative. */
+  readonly increase: number;
+  readonly quality: Quality;
+  /** The last accepted reading, from which the next quarter starts; null: none yet. */
+  readonly accepted: CounterReading | null;
+}
+
+/** As many odd readings on end are still glitches; one more, and the new level counts. */
+const BREAK_COST = 3.5;
+/** The accepted reading of an earlier quarter stands for many. */
+const BEFORE_COST = 2 * BREAK_COST;
+/** A step is plausible up to so many times the rate of its neighbours, or of the history. */
+const RATE_MARGIN = 20;
+/** Steps on each side of a step that tell the rate around it. */
+const NEIGHBOURS = 8;
+/** Readings further apart than this are a gap. */
+export const GAP_MS = 900_000;
+const HOUR_MS = 3_600_000;
+/** Backward by no more than this share of the value is noise of the last digit (float32 has 24 bits). */
+const NOISE = 2 ** -22;
+
+type Step =
+  | {
+      readonly kind: 'forward' | 'wrap' | 'reset' | 'exchanged' | 'unchecked' | 'jump' | 'fall';
+      readonly increase: number;
+    }
+  | { readonly kind: 'noise'; readonly increase: 0 };
+
+/**
+ * What a counter ran from `before` (the last accepted reading of earlier quarters; null: none) over `readings`, in order of
+ * time. Readings that are not finite must have been left out.
+ */
+export function countSteps(
+  before: CounterReading | null,
+  readings: readonly CounterReading[],
+  rules: CounterRules,
+): CounterResult {
+  const points = before === null ? readings : [before, ...readings];
+  if (readings.length === 0) return { increase: 0, quality: 'good', accepted: before };
+  const stepOf = stepBetween(points, rules);
+  const course = courseOf(points, before !== null, stepOf);
+  let increase = 0;
+  let quality: Quality = 'good';
+  const worsen = (other: Quality) => {
+    if (qualities.indexOf(other) > qualities.indexOf(quality)) quality = other;
+  };
+  const first = before === null ? 0 : 1;
+  const rejected = points.length - course.length;
+  if (rejected > 0 && !isJitter(points, course)) worsen('suspect');
+  if (before !== null && course[0] !== 0) worsen('suspect');
+  for (let i = 1; i < course.length; i++) {
+    const [from, to] = [course[i - 1] as number, course[i] as number];
+    const step = stepOf(from, to);
+    increase += step.increase;
+    worsen(qualityOf(step));
+    const [a, b] = [points[from] as CounterReading, points[to] as CounterReading];
+    if (b.ts - a.ts > GAP_MS) worsen('gap');
+  }
+  const last = course.at(-1);
+  const accepted = last === undefined ? before : (points[last] as CounterReading);
+  if (course.length === 0 || (first === 1 && course.length === 1 && course[0] === 0)) worsen('suspect');
+  return { increase, quality, accepted };
+}
+
+function qualityOf({ kind }: Step): Quality {
+  switch (kind) {
+    case 'forward':
+    case 'noise':
+      return 'good';
+    case 'fall':
+      return 'suspect';
+    default:
+      return kind;
+  }
+}
+
+/** What a step between two of the points means. */
+function stepBetween(points: readonly CounterReading[], rules: CounterRules): (from: number, to: number) => Step {
+  const rates = points.slice(1).map((point, i) => {
+    const previous = points[i] as CounterReading;
+    const hours = Math.max(1, point.ts - previous.ts) / HOUR_MS;
+    return { at: i, perHour: (point.value - previous.value) / hours };
+  });
+  const rising = rates.filter(({ perHour }) => perHour > 0);
+  /** A rate that the readings around a step make credible; null: there are none. */
+  const credibleAround = (from: number, to: number): number | null => {
+    const before = rising.filter(({ at }) => at < from).slice(-NEIGHBOURS);
+    const after = rising.filter(({ at }) => at >= to).slice(0, NEIGHBOURS);
+    const around = [median(before), median(after)].filter((rate) => rate !== null);
+    return around.length === 0 ? null : Math.max(...around);
+  };
+  const plausible = (from: number, to: number, increase: number): 'yes' | 'no' | 'unknown' => {
+    const [a, b] = [points[from] as CounterReading, points[to] as CounterReading];
+    const hours = Math.max(1, b.ts - a.ts) / HOUR_MS;
+    const slack = 4 * NOISE * Math.max(Math.abs(a.value), Math.abs(b.value));
+    if (rules.maxPerHour !== null)
+      return increase <= rules.maxPerHour * hours + smallest(rising, points) + slack ? 'yes' : 'no';
+    const around = credibleAround(from, to);
+    const credible = Math.max(around ?? 0, rules.historyPerHour ?? 0);
+    if (credible === 0) return 'unknown';
+    if (increase <= RATE_MARGIN * credible * hours + slack) return 'yes';
+    return 'no';
+  };
+  return (from, to) => {
+    const [a, b] = [points[from] as CounterReading, points[to] as CounterReading];
+    if (rules.cuts.some((cut) => a.ts < cut && cut <= b.ts)) return { kind: 'exchanged', increase: 0 };
+    const increase = b.value - a.value;
+    if (!Number.isFinite(increase)) return { kind: 'jump', increase: 0 };
+    if (increase >= 0) {
+      if (increase === 0) return { kind: 'forward', increase };
+      const verdict = plausible(from, to, increase);
+      if (verdict === 'yes') return { kind: 'forward', increase };
+      return verdict === 'no' ? { kind: 'jump', increase: 0 } : { kind: 'unchecked', increase };
+    }
+    if (-increase <= NOISE * Math.abs(a.value)) return { kind: 'noise', increase: 0 };
+    if (rules.range !== null && -increase > rules.range / 2) {
+      const wrapped = increase + rules.range;
+      if (wrapped >= 0 && plausible(from, to, wrapped) !== 'no') return { kind: 'wrap', increase: wrapped };
+    }
+    // Counted from zero only where the new level began near zero.
+    if (b.value >= 0 && b.value < a.value / 2 && plausible(from, to, b.value) !== 'no')
+      return { kind: 'reset', increase: b.value };
+    return { kind: 'fall', increase: 0 };
+  };
+}
+
+const costOf = ({ kind }: Step): number => {
+  switch (kind) {
+    case 'forward':
+    case 'exchanged':
+    case 'noise':
+    case 'wrap':
+      return 0;
+    case 'unchecked':
+      return 0.25;
+    default:
+      return BREAK_COST;
+  }
+};
+
+/** Indexes of the accepted points. Where all steps are plausible, as nearly always, that is all of them. */
+function courseOf(
+  points: readonly CounterReading[],
+  hasBefore: boolean,
+  stepOf: (from: number, to: number) => Step,
+): number[] {
+  const all = points.map((_, i) => i);
+  if (all.every((i) => i === 0 || costOf(stepOf(i - 1, i)) === 0)) return all;
+  const rejectCost = (index: number) => (hasBefore && index === 0 ? BEFORE_COST : 1);
+  const rejectedUpTo = [0];
+  for (const i of all) rejectedUpTo.push((rejectedUpTo[i] as number) + rejectCost(i));
+  const best: { cost: number; previous: number }[] = [];
+  for (const to of all) {
+    let cost = rejectedUpTo[to] as number;
+    let previous = -1;
+    for (let from = to - 1; from >= 0; from--) {
+      const between = (rejectedUpTo[to] as number) - (rejectedUpTo[from + 1] as number);
+      const before = (best[from] as { cost: number }).cost + between;
+      if (before >= cost) continue;
+      const total = before + costOf(stepOf(from, to));
+      if (total < cost) [cost, previous] = [total, from];
+    }
+    best.push({ cost, previous });
+  }
+  const end = rejectedUpTo.at(-1) as number;
+  let last = -1;
+  let least = end;
+  for (const i of all) {
+    const total = (best[i] as { cost: number }).cost + end - (rejectedUpTo[i + 1] as number);
+    // Of two courses that cost the same the one that ends later.
+    if (total <= least) [least, last] = [total, i];
+  }
+  const course: number[] = [];
+  for (let i = last; i >= 0; i = (best[i] as { previous: number }).previous) course.unshift(i);
+  return course;
+}
+
+/** Whether the rejected points are all off by no more than a few steps of the course: the last digits tremble. */
+function isJitter(points: readonly CounterReading[], course: readonly number[]): boolean {
+  const rises = course
+    .slice(1)
+    .map((to, i) => (points[to] as CounterReading).value - (points[course[i] as number] as CounterReading).value);
+  const typical = Math.max(0, ...rises);
+  const accepted = new Set(course);
+  let reference = course[0] === undefined ? null : (points[course[0]] as CounterReading).value;
+  for (const [i, { value }] of points.entries()) {
+    if (accepted.has(i)) reference = value;
+    else if (reference === null || Math.abs(value - reference) > 3 * typical) return false;
+  }
+  return true;
+}
+
+/** The smallest rise between neighbouring points: the counter's resolution, or less. */
+function smallest(rising: readonly { readonly at: number }[], points: readonly CounterReading[]): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (const { at } of rising) {
+    least = Math.min(least, (points[at + 1] as CounterReading).value - (points[at] as CounterReading).value);
+  }
+  return Number.isFinite(least) ? least : 0;
+}
+
+function median(rates: readonly { readonly perHour: number }[]): number | null {
+  if (rates.length === 0) return null;
+  const sorted = rates.map(({ perHour }) => perHour).sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? null;
+}

@@ -1,0 +1,263 @@
+// The store on one of Prisma's clients: the same for all databases. What differs lies in Statements.
+
+import type { MeterInfo } from '../model/meter.js';
+import type { Db, Statement } from './db.js';
+import { runAll } from './db.js';
+import { toStoreFailure } from './failure.js';
+import { Meters } from './meters.js';
+import type { PollRow, Rows } from './rows.js';
+import type { Statements } from './statements.js';
+import type { LeaseRequest, MeterChange } from './store.js';
+import { Upkeep, type UpkeepOptions } from './upkeep.js';
+
+/** A poll as the database has it. */
+export interface PollData {
+  /** Key of the meter, as it was announced. */
+  readonly meter: number;
+  readonly slot: number;
+  readonly readAt: number;
+  readonly durationMs: number;
+  readonly requests: number;
+  readonly byHand: boolean;
+  /** By index of the meter's metrics; NaN: no value. */
+  readonly values: Float64Array;
+  readonly missing: readonly (readonly [index: number, reason: string])[];
+  readonly error: string | null;
+}
+
+/** What a store does behind `Store`, with plain data in and out: in this thread, or at the other end of a worker's. */
+export interface Backend {
+  write(rows: Rows): Promise<void>;
+  setMeters(
+    meters: readonly (readonly [key: number, meter: MeterInfo])[],
+    now: number,
+  ): Promise<readonly MeterChange[]>;
+  newestSlots(meters: readonly string[]): Promise<readonly (readonly [name: string, slot: number])[]>;
+  newestPolls(meters: readonly (readonly [key: number, meter: MeterInfo])[]): Promise<readonly PollData[]>;
+  check(): Promise<void>;
+  maintain(now: number): Promise<boolean>;
+  lease?(request: LeaseRequest): Promise<string | null>;
+  close(): Promise<void>;
+}
+
+export interface PrismaStoreOptions extends UpkeepOptions {
+  readonly db: Db;
+  readonly statements: Statements;
+  /** Name of this collector: it retires and keeps up only the meters that it was configured with. */
+  readonly collector: string;
+  /** `host:port/database`, or the file: for error messages. */
+  readonly where: string;
+}
+
+export class PrismaStore implements Backend {
+  readonly #db: Db;
+  readonly #statements: Statements;
+  readonly #where: string;
+  readonly #meters: Meters;
+  readonly #upkeep: Upkeep;
+  readonly lease?: (request: LeaseRequest) => Promise<string | null>;
+
+  constructor(options: PrismaStoreOptions) {
+    const { db, statements, collector } = options;
+    this.#db = db;
+    this.#statements = statements;
+    this.#where = options.where;
+    this.#meters = new Meters(db, collector);
+    this.#upkeep = new Upkeep(db, statements, options);
+    const { takeLease } = statements;
+    if (takeLease !== null) this.lease = (request) => this.#translated(() => this.#lease(takeLease, request));
+  }
+
+  write(rows: Rows): Promise<void> {
+    return this.#translated(async () => {
+      const unknown = rows.newMeters.filter(([key]) => !this.#meters.knows(key));
+      if (unknown.length > 0) await this.#meters.enter(unknown, oldestTime(rows));
+      await runAll(this.#db, this.#insert(rows));
+    });
+  }
+
+  setMeters(meters: readonly (readonly [number, MeterInfo])[], now: number): Promise<readonly MeterChange[]> {
+    return this.#translated(async () => {
+      const changes = await this.#meters.configure(meters, now);
+      const keys = new Map(meters.map(([key, { name }]) => [name, key]));
+      // Events of one meter and kind are told apart by their time.
+      const events = changes.flatMap(({ event }, i) => {
+        const key = keys.get(event.meter.name);
+        return key === undefined ? [] : [{ ...event, meter: key, ts: event.ts + i }];
+      });
+      await runAll(this.#db, this.#insert({ polls: [], gaps: [], events }));
+      await this.#upkeep.setMeters(meters.map(([key]) => this.#meters.idsOf(key).meterId));
+      return changes;
+    });
+  }
+
+  newestSlots(names: readonly string[]): Promise<readonly (readonly [string, number])[]> {
+    return this.#translated(async () => {
+      const meters = await this.#db.meter.findMany({
+        where: { name: { in: [...names] } },
+        select: { id: true, name: true },
+      });
+      const nameOf = new Map(meters.map(({ id, name }) => [id, name]));
+      const rows = await this.#rows<{ meter_id: number; slot: number | bigint }>(this.#statements.newestSlots, [
+        ...nameOf.keys(),
+      ]);
+      return rows
+        .map(({ meter_id, slot }) => [nameOf.get(Number(meter_id)) ?? '', Number(slot)] as const)
+        .filter(([, slot]) => slot >= 0);
+    });
+  }
+
+  newestPolls(meters: readonly (readonly [number, MeterInfo])[]): Promise<readonly PollData[]> {
+    return this.#translated(async () => {
+      await this.#meters.enter(
+        meters.filter(([key]) => !this.#meters.knows(key)),
+        Date.now(),
+      );
+      const keyOf = new Map(meters.map(([key]) => [this.#meters.idsOf(key).meterId, key]));
+      const rows = await this.#rows<PollColumns>(this.#statements.newestPolls, [...keyOf.keys()]);
+      return rows.flatMap((row) => {
+        const key = keyOf.get(Number(row.meter_id));
+        return key === undefined ? [] : [pollFrom(row, key, this.#meters.idsOf(key).positions)];
+      });
+    });
+  }
+
+  check(): Promise<void> {
+    return this.#translated(async () => {
+      await this.#db.$queryRawUnsafe('SELECT 1');
+    });
+  }
+
+  maintain(now: number): Promise<boolean> {
+    return this.#translated(() => this.#upkeep.step(now));
+  }
+
+  async close(): Promise<void> {
+    await this.#db.$disconnect();
+  }
+
+  #insert({ polls, gaps, events }: Omit<Rows, 'newMeters'>): Statement[] {
+    const { insertPolls, insertGaps, insertEvents, insertDirty } = this.#statements;
+    const idOf = (key: number) => this.#meters.idsOf(key).meterId;
+    const statements: Statement[] = [];
+    const add = (sql: string, rows: readonly unknown[]) => {
+      if (rows.length > 0) statements.push([sql, JSON.stringify(rows)]);
+    };
+    add(
+      insertPolls,
+      polls.map((poll) => this.#pollColumns(poll)),
+    );
+    add(
+      insertGaps,
+      gaps.map(({ meter, from, until, reason, slots }) => [idOf(meter), from, until, reason, slots]),
+    );
+    add(
+      insertEvents,
+      events.map(({ meter, ts, what, before, after }) => [idOf(meter), ts, what, before, after]),
+    );
+    const spans = [
+      ...polls.map(({ meter, slot }) => ({ meterId: idOf(meter), from: slot, until: slot + 1 })),
+      ...gaps.map(({ meter, from, until }) => ({ meterId: idOf(meter), from, until })),
+    ];
+    add(insertDirty, this.#upkeep.lateQuarters(spans));
+    return statements;
+  }
+
+  #pollColumns(poll: PollRow): readonly unknown[] {
+    const { meterId, positions, width } = this.#meters.idsOf(poll.meter);
+    const stored = poll.values.length - poll.missing.size;
+    const readings = new Array<number | null>(width).fill(null);
+    for (const [index, position] of positions.entries()) {
+      const value = poll.values[index] ?? Number.NaN;
+      if (!Number.isNaN(value)) readings[position] = value;
+    }
+    const missing: Record<string, number[]> = {};
+    for (const [index, reason] of poll.missing) {
+      missing[reason] ??= [];
+      missing[reason].push(positions[index] ?? -1);
+    }
+    return [
+      meterId,
+      poll.slot,
+      poll.readAt,
+      poll.durationMs,
+      poll.requests,
+      poll.values.length,
+      stored,
+      poll.byHand ? 1 : 0,
+      stored === 0 ? null : this.#statements.formatReadings(readings),
+      poll.missing.size === 0 ? null : JSON.stringify(missing),
+      poll.error,
+    ];
+  }
+
+  async #lease(takeLease: string, { name, holder, ttlMs }: LeaseRequest): Promise<string | null> {
+    const [first, second] = this.#statements.dialect === 'postgresql' ? ['$1', '$2'] : ['?', '?'];
+    if (ttlMs === 0) {
+      await this.#db.$executeRawUnsafe(`DELETE FROM lease WHERE name = ${first} AND holder = ${second}`, name, holder);
+    } else await this.#db.$executeRawUnsafe(takeLease, name, holder, ttlMs);
+    const rows = await this.#db.$queryRawUnsafe<{ holder: string }[]>(
+      `SELECT holder FROM lease WHERE name = ${first}`,
+      name,
+    );
+    return rows[0]?.holder ?? null;
+  }
+
+  #rows<Row>(sql: string, ids: readonly number[]): Promise<Row[]> {
+    return this.#db.$queryRawUnsafe<Row[]>(sql, JSON.stringify(ids));
+  }
+
+  /** Rejects with StoreFailures only. */
+  async #translated<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw toStoreFailure(error, this.#statements.dialect, this.#where);
+    }
+  }
+}
+
+/** A poll as the statements `polls` and `newestPolls` give it. */
+export interface PollColumns {
+  readonly meter_id: number | bigint;
+  readonly slot: number | bigint | Date;
+  readonly read_at: number | bigint | Date;
+  readonly duration_ms: number | bigint;
+  readonly requests: number | bigint;
+  readonly expected: number | bigint;
+  readonly stored: number | bigint;
+  readonly by_hand: number | bigint | boolean;
+  readonly readings: string | null;
+  readonly missing: string | null;
+  readonly error: string | null;
+}
+
+function pollFrom(row: PollColumns, meter: number, positions: readonly number[]): PollData {
+  const readings: readonly (number | null)[] = row.readings === null ? [] : JSON.parse(row.readings);
+  const missing: Record<string, readonly number[]> = row.missing === null ? {} : JSON.parse(row.missing);
+  const reasonAt = new Map(
+    Object.entries(missing).flatMap(([reason, at]) => at.map((position) => [position, reason] as const)),
+  );
+  const values = Float64Array.from(positions, (position) => readings[position] ?? Number.NaN);
+  return {
+    meter,
+    slot: Number(row.slot),
+    readAt: Number(row.read_at),
+    durationMs: Number(row.duration_ms),
+    requests: Number(row.requests),
+    byHand: Boolean(row.by_hand),
+    values,
+    missing: [...values].flatMap((value, index) =>
+      Number.isNaN(value) ? [[index, reasonAt.get(positions[index] ?? -1) ?? 'not available'] as const] : [],
+    ),
+    error: row.error,
+  };
+}
+
+/** When the topics of meters that are new are said to begin: with what is written first. */
+function oldestTime({ polls, gaps }: Rows): number {
+  let oldest = Number.POSITIVE_INFINITY;
+  for (const { slot } of polls) oldest = Math.min(oldest, slot);
+  for (const { from } of gaps) oldest = Math.min(oldest, from);
+  return Number.isFinite(oldest) ? oldest : Date.now();
+}

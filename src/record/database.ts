@@ -15,7 +15,7 @@ import type { Log } from '../model/log.js';
 import type { MeterInfo } from '../model/meter.js';
 import type { Batch, Poll } from '../model/poll.js';
 import type { DatabaseStatus } from '../model/status.js';
-import { type Dialect, type LeaseRequest, type Store, StoreFailure } from '../store/store.js';
+import { type Dialect, type LeaseRequest, type MeterIdentity, type Store, StoreFailure } from '../store/store.js';
 
 /** `refused`: this very data will never be taken. */
 export type WriteResult =
@@ -138,6 +138,11 @@ export class Database {
   /** Rejects with an EmdcError while the database is away. */
   newestPolls(meters: readonly MeterInfo[]): Promise<readonly Poll[]> {
     return this.#ask((store) => store.newestPolls(meters), this.#options.limitMs);
+  }
+
+  /** Rejects with an EmdcError while the database is away. */
+  identities(names: readonly string[]): Promise<ReadonlyMap<string, MeterIdentity>> {
+    return this.#ask((store) => store.identities(names), this.#options.limitMs);
   }
 
   /** Rejects with an EmdcError while the database is away. */

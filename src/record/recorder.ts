@@ -19,7 +19,7 @@ import type { Log } from '../model/log.js';
 import type { MeterInfo } from '../model/meter.js';
 import type { Batch, Outcome, Poll, RunStart } from '../model/poll.js';
 import type { DatabaseStatus, SpoolStatus } from '../model/status.js';
-import type { Dialect, LeaseRequest, Store } from '../store/store.js';
+import type { Dialect, LeaseRequest, MeterIdentity, Store } from '../store/store.js';
 import { Database } from './database.js';
 import { DeadLetters } from './dead-letters.js';
 import { addTotals, batchOf, type Entry, entriesOf, noTotals, weightOf } from './entry.js';
@@ -52,6 +52,8 @@ export interface Recorder {
   setMeters(meters: readonly MeterInfo[]): void;
   /** The newest poll of each meter; none while the database is away. */
   newestPolls(meters: readonly MeterInfo[]): Promise<readonly Poll[]>;
+  /** As Store.identities; none while the database is away. */
+  identities(meters: readonly MeterInfo[]): Promise<ReadonlyMap<string, MeterIdentity>>;
   /** As Store.lease; rejects with an EmdcError while the database is away. Absent on SQLite. */
   readonly lease?: (request: LeaseRequest) => Promise<string | null>;
   /**
@@ -182,6 +184,14 @@ class SpoolingRecorder implements Recorder {
       return await this.#database.newestPolls(meters);
     } catch {
       return [];
+    }
+  }
+
+  async identities(meters: readonly MeterInfo[]): Promise<ReadonlyMap<string, MeterIdentity>> {
+    try {
+      return await this.#database.identities(meters.map(({ name }) => name));
+    } catch {
+      return new Map();
     }
   }
 

@@ -88,6 +88,7 @@ function storeOn(backend: Backend, dialect: Dialect): Store {
         return meter ? [pollOf(data, meter)] : [];
       });
     },
+    identities: async (meters) => new Map(await open().identities(meters)),
     check: async () => open().check(),
     maintain: async (now) => open().maintain(now),
     ...(lease ? { lease: async (request) => (closed ? Promise.reject(closedFailure()) : lease(request)) } : {}),

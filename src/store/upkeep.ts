@@ -227,7 +227,12 @@ export class Upkeep {
       const accepted = acceptedByTopic(await this.#rows<AcceptedColumns>(statements.accepted, meterIds, bucket));
       const exchanged = groupBy(
         await this.#db.event.findMany({
-          where: { meterId: { in: [...meterIds] }, what: 'exchanged', ts: { lte: new Date(until) } },
+          where: {
+            meterId: { in: [...meterIds] },
+            what: 'exchanged',
+            before: { not: null },
+            ts: { lte: new Date(until) },
+          },
         }),
         ({ meterId }) => meterId,
       );

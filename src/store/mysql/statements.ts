@@ -29,7 +29,8 @@ WHERE true ON DUPLICATE KEY UPDATE meter_id = poll.meter_id`,
   insertGaps: `
 INSERT INTO gap (meter_id, ts, until, reason, slots)
 SELECT r.m, ${time('r.s')}, ${time('r.u')}, r.w, r.n FROM ${table('m INT', 's BIGINT', 'u BIGINT', 'w VARCHAR(32)', 'n INT')}
-WHERE true ON DUPLICATE KEY UPDATE meter_id = gap.meter_id`,
+WHERE true ON DUPLICATE KEY UPDATE
+  slots = IF(VALUES(until) > gap.until, VALUES(slots), gap.slots), until = GREATEST(VALUES(until), gap.until)`,
   insertEvents: `
 INSERT INTO event (meter_id, ts, what, \`before\`, \`after\`)
 SELECT r.m, ${time('r.s')}, r.w, r.b, r.a FROM ${table('m INT', 's BIGINT', 'w VARCHAR(16)', 'b TEXT', 'a TEXT')}

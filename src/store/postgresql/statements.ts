@@ -25,7 +25,8 @@ SELECT ${c(0, '::int')}, ${time(c(1))}, ${time(c(2))}, ${c(3, '::int')}, ${c(4, 
 FROM ${rows} ON CONFLICT (meter_id, slot) DO NOTHING`,
   insertGaps: `
 INSERT INTO gap (meter_id, ts, until, reason, slots)
-SELECT ${c(0, '::int')}, ${time(c(1))}, ${time(c(2))}, ${c(3)}, ${c(4, '::int')} FROM ${rows} ON CONFLICT DO NOTHING`,
+SELECT ${c(0, '::int')}, ${time(c(1))}, ${time(c(2))}, ${c(3)}, ${c(4, '::int')} FROM ${rows} 
+ON CONFLICT (meter_id, ts, reason) DO UPDATE SET until = excluded.until, slots = excluded.slots WHERE excluded.until > gap.until`,
   insertEvents: `
 INSERT INTO event (meter_id, ts, what, before, after)
 SELECT ${c(0, '::int')}, ${time(c(1))}, ${c(2)}, ${c(3)}, ${c(4)} FROM ${rows} ON CONFLICT DO NOTHING`,

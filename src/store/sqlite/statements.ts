@@ -19,7 +19,8 @@ SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->
 FROM json_each(?1) WHERE true ON CONFLICT (slot, meter_id) DO NOTHING`,
   insertGaps: `
 INSERT INTO gap (meter_id, ts, until, reason, slots)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING`,
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?1)
+WHERE true ON CONFLICT DO UPDATE SET until = excluded.until, slots = excluded.slots WHERE excluded.until > gap.until`,
   insertEvents: `
 INSERT INTO event (meter_id, ts, what, before, after)
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING`,

@@ -4,8 +4,8 @@ import cron from 'node-cron';
 import type { Clock } from '../../src/model/clock.js';
 import { silentLog } from '../../src/model/log.js';
 import type { MeterSchedule } from '../../src/model/meter.js';
+import type { SlotSpan } from '../../src/schedule/plan-tick.js';
 import { Scheduler, scheduleKeyOf, type Tick } from '../../src/schedule/scheduler.js';
-import type { SlotSpan } from '../../src/schedule/slots.js';
 
 const every = (seconds: number): MeterSchedule => ({
   text: `${seconds}s`,
@@ -184,28 +184,6 @@ test('a step of the clock before the first slot: forward, what it passed over is
   assert.deepEqual(rig.missed, []);
 });
 
-test('catching up runs a slot whose beat is late, and what was missed before it; the beat does not run it again', async (t) => {
-  const rig = new Rig(t, '2026-03-01T10:00:00.500Z');
-  rig.scheduler.start([every(5)]);
-  rig.scheduler.catchUp();
-  await rig.pass(5);
-  rig.scheduler.catchUp();
-  assert.deepEqual(rig.take(), ['10:00:05']);
-  rig.busy(5);
-  rig.scheduler.catchUp();
-  assert.deepEqual(rig.take(), ['10:00:10']);
-  rig.busy(10.5);
-  rig.scheduler.catchUp();
-  rig.scheduler.catchUp();
-  assert.deepEqual(rig.take(), ['10:00:20']);
-  assert.deepEqual(
-    rig.missed.map(({ slots }) => slots),
-    [1],
-  );
-  await rig.pass(5);
-  assert.deepEqual(rig.take(), ['10:00:25']);
-});
-
 test('the hour that comes twice when summer time ends: neither left out nor doubled', async (t) => {
   const rig = new Rig(t, '2026-10-25T00:40:00.000Z');
   rig.scheduler.start([expression('0 */15 * * * *')]);
@@ -243,23 +221,6 @@ test('going over to other schedules: those that stay keep their beat, those that
   rig.scheduler.stop();
   await rig.pass(10);
   assert.deepEqual(rig.take(), []);
-});
-
-test('a slot whose time has come is still upcoming until it is run', async (t) => {
-  const rig = new Rig(t, '2026-03-01T10:00:03Z');
-  const schedule = every(10);
-  const upcoming = () => new Date(rig.scheduler.upcoming(schedule) ?? 0).toISOString().slice(11, 19);
-  assert.equal(rig.scheduler.upcoming(schedule), null);
-  rig.scheduler.start([schedule]);
-  assert.equal(upcoming(), '10:00:10');
-  await rig.pass(6);
-  // The process is busy: no timer has run yet.
-  rig.wall += 2000;
-  assert.equal(upcoming(), '10:00:10');
-  rig.wall -= 2000;
-  await rig.pass(2);
-  assert.deepEqual(rig.take(), ['10:00:10']);
-  assert.equal(upcoming(), '10:00:20');
 });
 
 test('a thousand meters asking for their next slot while one is due: node-cron looks for it once', async (t) => {

@@ -59,7 +59,7 @@ const map: RegisterMap = {
   name: 'test',
   file: 'test',
   metrics,
-  limits: { maxRegisters: null, maxGap: null, pauseMs: null },
+  limits: { maxRegisters: null, maxGap: null, pauseMs: null, connectDelayMs: null },
 };
 
 async function readAt(time: number): Promise<Map<string, number>> {
@@ -73,7 +73,7 @@ async function readAt(time: number): Promise<Map<string, number>> {
       missing: new Map<number, MissingReason>(),
     };
     for (const block of planBlocks(metrics, { maxRegisters: 125, maxGap: 32 }).blocks) {
-      const data = await pool.link(server).read({ unitId: 5, ...block }, { timeoutMs: 1000, pauseMs: 0 });
+      const data = await pool.link(server).read({ unitId: 5, ...block }, { timeoutMs: 1000, pauseMs: 0, connectDelayMs: null });
       decoder.decode(block, data, into);
     }
     decoder.finish(into);

@@ -34,10 +34,12 @@ const daemon = await startDaemon({
   config: {
     file: null,
     meters: site.meters,
+    virtual: [],
+    timezone: 'UTC',
     database: { url: `file:${directory}/emdc.db` },
     spool: { directory: `${directory}/spool`, maxBytes: 1e9, maxAgeMs: 1e10 },
     retention: { readingsMs: null, rollupsMs: null },
-    http: { host: '127.0.0.1', port: 0, token: '', tlsCertificate: '', tlsKey: '' },
+    http: { host: '127.0.0.1', port: 0, allowedHosts: [], token: '', tlsCertificate: '', tlsKey: '' },
     log: { level: 'warn', format: 'text', file: '', maxBytes: 1e7, maxFiles: 1 },
     highAvailability: false,
   },

@@ -5,19 +5,18 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import process from 'node:process';
 import { Cycles } from './collect/cycle.js';
-import { DownTime } from './collect/down-time.js';
 import { Latest } from './collect/latest.js';
 import { MeterPoller } from './collect/poll-meter.js';
 import { LossWatch, serviceStatus, stalled } from './collect/status.js';
 import type { Config } from './config/config.js';
 import { difference } from './config/difference.js';
-import { version } from './model/paths.js';
 import { startHttpServer } from './http/server.js';
 import { openLinkPool } from './modbus/pool.js';
 import { type Clock, systemClock } from './model/clock.js';
 import { messageOf } from './model/errors.js';
 import type { Log } from './model/log.js';
 import { linkKeyOf, type Meter } from './model/meter.js';
+import { version } from './model/paths.js';
 import type { Service } from './model/status.js';
 import { explainLoad, linkLoads } from './plan/link-load.js';
 import { learnedPlansFile, openLearnedPlans } from './plan/refused-registers.js';
@@ -25,7 +24,7 @@ import { openRecorder, type Recorder } from './record/recorder.js';
 import { Leadership } from './schedule/leadership.js';
 import { Scheduler } from './schedule/scheduler.js';
 import { openStore } from './store/open.js';
-import type { Dialect, Store } from './store/store.js';
+import type { Dialect } from './store/store.js';
 
 export interface Daemon {
   readonly service: Service;
@@ -52,15 +51,21 @@ export interface DaemonOptions {
 const CYCLE_GRACE_MS = 4_000;
 const RECORD_GRACE_MS = 4_000;
 
+/** So long the start waits for the database, which knows the meters' newest values and serial numbers. */
+const DATABASE_WAIT_MS = 1_500;
+
+/** Parts to close when the collector stops, last opened first, by name. */
+type Closer = readonly [name: string, close: () => unknown];
+
 /** Rejects, with nothing left open, when HTTP, the spool or a file cannot be opened. An absent database is waited for. */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const closers: Closer[] = [];
   const close = async () => {
     for (let closer = closers.pop(); closer; closer = closers.pop()) {
       try {
-        await closer();
+        await closer[1]();
       } catch (error) {
-        options.log.error('closing went wrong', { error: messageOf(error) });
+        options.log.error('closing went wrong', { part: closer[0], error: messageOf(error) });
       }
     }
   };
@@ -85,126 +90,101 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   }
 }
 
-type Closer = () => unknown;
-
 async function assemble({ config, log, clock = systemClock }: DaemonOptions, closers: Closer[]) {
   log.info('EMDC starts', { version, meters: config.meters.length, config: config.file });
   const started = { startedAt: clock.now(), startedMonotonic: clock.monotonic() };
+  let current = config;
 
-  let store: Store | null = null;
   const recorder = await openRecorder({
     dialect: dialectOf(config.database.url),
-    openStore: async () => {
+    openStore: () => {
       const { database, retention, meters } = config;
-      store = await openStore({ url: database.url, retention, meters: meters.length, log });
-      return store;
+      return openStore({ url: database.url, retention, meters: meters.length, log });
     },
     spool: config.spool,
     clock,
     log,
   });
-  closers.push(() => recorder.close({ deadlineMs: RECORD_GRACE_MS }));
-  const losses = new LossWatch();
-  const watched: Pick<Recorder, 'record' | 'begin'> = {
-    begin: (beginnings) => recorder.begin(beginnings),
-    record: async (batch) => {
-      const fate = await recorder.record(batch);
-      losses.look(recorder.state(), clock.monotonic());
-      return fate;
-    },
-  };
+  closers.push(['recorder', () => recorder.close({ deadlineMs: RECORD_GRACE_MS })]);
+  recorder.setMeters(config.meters);
+  const leadership = config.highAvailability ? shareWork(recorder) : null;
+  // Given back when the last cycle is recorded, before the database is closed.
+  if (leadership) closers.push(['leadership', () => leadership.stop()]);
 
   const pool = openLinkPool({ log });
-  closers.push(() => pool.close());
-
+  closers.push(['links', () => pool.close()]);
   const learned = await openLearnedPlans({ file: learnedPlansFile(config.spool.directory), clock, log });
-  closers.push(() => learned.flush());
+  closers.push(['learned plans', () => learned.flush()]);
+
+  await Promise.race([recorder.started(), clock.sleep(DATABASE_WAIT_MS)]);
   const latest = new Latest(config.meters);
+  for (const poll of await recorder.newestPolls(config.meters)) latest.update(poll);
+  const identities = await recorder.identities(config.meters);
   const pollers = new Map<string, MeterPoller>();
   const pollerOf = (meter: Meter) => {
-    const poller = new MeterPoller({ meter, link: pool.link(meter), clock, log, learned });
+    const known = pollers.get(meter.name)?.identity.identity ?? identities.get(meter.name);
+    const poller = new MeterPoller({ meter, link: pool.link(meter), clock, log, learned, ...(known && { known }) });
     pollers.set(meter.name, poller);
     return poller;
   };
-  const nextSlotOf = (meter: Meter) => scheduler.nextSlot(meter.schedule);
-  const cycles = new Cycles({ clock, log, latest, recorder: watched, pollerOf, nextSlotOf }, config.meters);
-  closers.push(() => cycles.stop(CYCLE_GRACE_MS));
 
-  let current = config;
-  const downTime = new DownTime(recorder);
-  const leadership = config.highAvailability ? shareWork() : null;
-  const scheduler = new Scheduler({
+  const losses = new LossWatch();
+  const scheduler: Scheduler = new Scheduler({
     clock,
     log,
-    ...(leadership ? { coordinator: leadership } : {}),
+    ...(leadership ? { leadership } : {}),
     onLeft: (schedule) => cycles.left(schedule),
     onSlot: (tick) => {
-      downTime.begin(cycles.dueAt(tick.schedule), () => tick.slot);
+      losses.look(recorder.state(), { now: clock.now(), monotonic: clock.monotonic() });
       cycles.run(tick);
     },
-    onMissed: (schedule, span) => {
-      downTime.begin(cycles.dueAt(schedule), () => span.from);
-      cycles.missed(schedule, span);
-    },
+    onMissed: (schedule, span) => cycles.missed(schedule, span),
   });
+  const nextSlotOf = (meter: Meter) => scheduler.nextSlot(meter.schedule);
+  const cycles: Cycles = new Cycles({ clock, log, latest, recorder, pollerOf, nextSlotOf }, config.meters);
+  closers.push(['cycles', () => cycles.stop(CYCLE_GRACE_MS)]);
 
   const service: Service = {
     latest,
     status: () => {
-      const state = recorder.state();
-      losses.look(state, clock.monotonic());
+      const recorderState = recorder.state();
+      const [now, monotonic] = [clock.now(), clock.monotonic()];
+      losses.look(recorderState, { now, monotonic });
       return serviceStatus({
         ...started,
-        now: clock.now(),
-        monotonic: clock.monotonic(),
-        turns: cycles.turns,
+        now,
+        monotonic,
+        collected: cycles.meters,
         figures: cycles.figures,
-        recorder: state,
-        lostAt: losses.at,
+        recorder: recorderState,
+        losses: losses.losses,
         role: leadership?.role ?? null,
         nextSlotOf: (schedule) => scheduler.nextSlot(schedule),
       });
     },
-    collect: (request) => {
-      beginByHand(request.meters);
-      return cycles.collect(request);
-    },
-    readNow: (meter, signal) => {
-      beginByHand([meter]);
-      return cycles.readNow(meter, signal);
-    },
+    collect: (request) => cycles.collect(request),
+    readNow: (meter, signal) => cycles.readNow(meter, signal),
   };
-  /**
-   * What is read by hand may not go on record ahead of a slot that is due: whoever is killed in between would have no account
-   * of that one. A collector that stands by has none to give.
-   */
-  const beginByHand = (names: readonly string[] | null) => {
-    if (leadership?.role === 'standby') return;
-    scheduler.catchUp();
-    const meters = current.meters.filter(({ name }) => names?.includes(name) ?? true);
-    downTime.begin(meters, ({ schedule }) => scheduler.upcoming(schedule));
-  };
-
   const http = await startHttpServer({ service, http: config.http, log, clock });
-  // Whoever waits for a cycle by hand is answered when cycles stop.
-  closers.push(() => Promise.all([http.close(), cycles.stop(CYCLE_GRACE_MS)]));
+  // Callers that wait for a cycle are answered when cycles stop.
+  closers.push(['HTTP', () => Promise.all([http.close(), cycles.stop(CYCLE_GRACE_MS)])]);
 
   logLoads(config.meters, pollers, log);
-  if (leadership) {
-    // Given back when the last cycle is on record, before the database is closed.
-    closers.splice(1, 0, () => leadership.stop());
-    leadership.start();
-  }
+  leadership?.start();
   scheduler.start(config.meters.map(({ schedule }) => schedule));
-  closers.push(() => scheduler.stop());
+  closers.push(['scheduler', () => scheduler.stop()]);
+  // A standby begins when it takes over.
+  if (!leadership) cycles.begin();
 
   const reload = (next: Config) => {
     const { meters, changes, needRestart } = difference(current, next);
     current = { ...next, meters };
-    for (const name of pollers.keys()) if (!meters.some((meter) => meter.name === name)) pollers.delete(name);
+    recorder.setMeters(meters);
     cycles.setMeters(meters);
+    for (const name of pollers.keys()) if (!meters.some((meter) => meter.name === name)) pollers.delete(name);
     latest.setMeters(meters);
     scheduler.start(meters.map(({ schedule }) => schedule));
+    if (!leadership || leadership.role === 'leading') cycles.begin();
     void pool.keep(meters);
     void http.renew();
     for (const change of changes) log.info(`configuration: ${change}`);
@@ -212,27 +192,22 @@ async function assemble({ config, log, clock = systemClock }: DaemonOptions, clo
     log.info('configuration taken over', { meters: meters.length, changes: changes.length });
   };
   const alive = () =>
-    stalled({ ...started, monotonic: clock.monotonic(), turns: cycles.turns, figures: cycles.figures }).length === 0;
+    stalled({ ...started, monotonic: clock.monotonic(), collected: cycles.meters, figures: cycles.figures }).length ===
+    0;
   return { service, url: http.url, alive, reload };
 
-  function shareWork(): Leadership {
+  function shareWork({ lease }: Recorder): Leadership {
+    if (!lease) throw new Error('highAvailability needs a database that can be shared');
     return new Leadership({
       clock,
       log,
       holder: `${hostname()} ${process.pid} ${randomUUID().slice(0, 8)}`,
       intervalMs: Math.min(...config.meters.map(({ schedule }) => schedule.intervalMs ?? 60_000)),
-      lease: async (request) => {
-        const holder = await store?.lease?.(request);
-        if (holder !== undefined) return holder;
-        throw new Error('the database has not answered yet');
-      },
+      lease,
       onRole: (role) => {
-        if (role === 'leading') {
-          downTime.again();
-          return;
-        }
+        if (role === 'leading') cycles.begin({ again: true });
         // The other collector may need the one connection that a meter grants.
-        for (const meter of config.meters) pool.link(meter).disconnect();
+        else for (const meter of config.meters) pool.link(meter).disconnect();
       },
     });
   }

@@ -6,8 +6,8 @@ import process from 'node:process';
 import { Command, CommanderError } from 'commander';
 import { commands } from './cli/commands.js';
 import { explainError, failed, usage } from './cli/exit.js';
-import { version } from './model/paths.js';
 import { EmdcError } from './model/errors.js';
+import { version } from './model/paths.js';
 
 /** Loads the commands whose names occur among `args`; the others are known by their summary alone. */
 async function program(args: readonly string[]): Promise<Command> {

@@ -4,7 +4,7 @@ import process from 'node:process';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { interpretationHeadings, interpretRegisters } from '../codec/interpret.js';
 import { MeterPoller } from '../collect/poll-meter.js';
-import { Tap } from '../commission/recording-link.js';
+import { RecordingLink } from '../commission/recording-link.js';
 import { openLinkPool } from '../modbus/pool.js';
 import type { LinkPool } from '../modbus/reader.js';
 import { systemClock } from '../model/clock.js';
@@ -88,8 +88,14 @@ async function show(pass: () => Promise<Shown>, { json, watch }: ReadCommandOpti
 }
 
 async function readMeter(meter: Meter, pool: LinkPool): Promise<Shown> {
-  const tap = new Tap(pool.link(meter), systemClock);
-  const poller = new MeterPoller({ meter, link: tap, clock: systemClock, log: silentLog, learned: forgetfulPlans });
+  const recording = new RecordingLink(pool.link(meter), systemClock);
+  const poller = new MeterPoller({
+    meter,
+    link: recording,
+    clock: systemClock,
+    log: silentLog,
+    learned: forgetfulPlans,
+  });
   const signal = new AbortController().signal;
   const { poll } = await poller.poll({
     slot: systemClock.now(),
@@ -105,7 +111,7 @@ async function readMeter(meter: Meter, pool: LinkPool): Promise<Shown> {
       why: poll.missing.get(index) ?? null,
       address: metric.address,
       type: metric.dataType,
-      registers: tap.registers(metric.function, metric.address, metric.size),
+      registers: recording.registers(metric.function, metric.address, metric.size),
     };
   });
   const table = textTable(
@@ -127,7 +133,7 @@ async function readMeter(meter: Meter, pool: LinkPool): Promise<Shown> {
     ]),
   );
   const read = metrics.filter(({ value }) => value !== null).length;
-  const trips = tap.requests.map(({ durationMs }) => durationMs.toFixed(1)).join(', ');
+  const trips = recording.requests.map(({ durationMs }) => durationMs.toFixed(1)).join(', ');
   const footer = [
     `${meter.name} at ${meter.host}:${meter.port} unit ${meter.unitId}: ${read} of ${counted(metrics.length, 'metric')}`,
     `${counted(poll.requests, 'request')}, ${Math.round(poll.durationMs)} ms${trips === '' ? '' : ` (each ${trips})`}`,
@@ -140,7 +146,7 @@ async function readMeter(meter: Meter, pool: LinkPool): Promise<Shown> {
       time: new Date(poll.slot).toISOString(),
       durationMs: poll.durationMs,
       error: poll.error,
-      requests: tap.requests,
+      requests: recording.requests,
       metrics,
     },
     answered: poll.error === null,
@@ -156,12 +162,12 @@ interface RawOptions {
 async function readRaw(meter: Meter, { range: { start, count }, function: table, pool }: RawOptions): Promise<Shown> {
   const bits = table === 'coil' || table === 'discrete';
   const most = bits ? 2000 : meter.maxRegisters;
-  const tap = new Tap(pool.link(meter), systemClock);
+  const recording = new RecordingLink(pool.link(meter), systemClock);
   for (let at = start; at < start + count; at += most) {
     const request = { unitId: meter.unitId, function: table, start: at, count: Math.min(most, start + count - at) };
-    await tap.read(request, { timeoutMs: meter.timeoutMs, pauseMs: meter.pauseMs });
+    await recording.read(request, { timeoutMs: meter.timeoutMs, pauseMs: meter.pauseMs });
   }
-  const words = tap.registers(table, start, count) ?? [];
+  const words = recording.registers(table, start, count) ?? [];
   if (bits) {
     const rows = words.map((bit, index) => ({ address: start + index, bit }));
     const text = textTable(

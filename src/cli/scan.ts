@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { Command, Option } from 'commander';
 import type { Fit, FoundUnit, SunSpecModel } from '../commission/scan.js';
-import { packageRoot } from '../model/paths.js';
 import { systemClock } from '../model/clock.js';
 import type { Meter, RegisterMap } from '../model/meter.js';
+import { packageRoot } from '../model/paths.js';
 import { failed } from './exit.js';
 import { duration, unitIds, wholeNumber } from './option-values.js';
 

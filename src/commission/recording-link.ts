@@ -1,19 +1,20 @@
 // A link that remembers what passed: which requests, how long each took, and every register as it was sent. Put between a
 // poller and its link where a person wants to see the raw side of a poll.
 
-import { type Asking, type Link, promised, type ReadOptions, type ReadRequest } from '../modbus/reader.js';
+import type { DeviceIdentity, Link, ReadOptions, ReadRequest } from '../modbus/reader.js';
 import type { Clock } from '../model/clock.js';
+import { messageOf } from '../model/errors.js';
 import type { RegisterFunction } from '../model/meter.js';
 
-export interface TappedRequest extends ReadRequest {
+export interface RecordedRequest extends ReadRequest {
   readonly durationMs: number;
   /** null: it was answered. */
   readonly error: string | null;
 }
 
-export class Tap implements Link {
+export class RecordingLink implements Link {
   readonly key: string;
-  readonly requests: TappedRequest[] = [];
+  readonly requests: RecordedRequest[] = [];
   readonly #link: Link;
   readonly #clock: Clock;
   readonly #registers = new Map<string, number>();
@@ -24,25 +25,27 @@ export class Tap implements Link {
     this.#clock = clock;
   }
 
-  ask(request: ReadRequest, options: ReadOptions, asking: Asking): void {
+  get connects(): number {
+    return this.#link.connects;
+  }
+
+  async read(request: ReadRequest, options: ReadOptions): Promise<Buffer> {
     const begun = this.#clock.monotonic();
     const note = (error: string | null) =>
       this.requests.push({ ...request, durationMs: this.#clock.monotonic() - begun, error });
-    this.#link.ask(request, options, {
-      answered: (data) => {
-        note(null);
-        this.#remember(request, data);
-        asking.answered(data);
-      },
-      failed: (failure) => {
-        note(failure.message);
-        asking.failed(failure);
-      },
-    });
+    try {
+      const data = await this.#link.read(request, options);
+      note(null);
+      this.#remember(request, data);
+      return data;
+    } catch (error) {
+      note(messageOf(error));
+      throw error;
+    }
   }
 
-  read(request: ReadRequest, options: ReadOptions): Promise<Buffer> {
-    return promised((asking) => this.ask(request, options, asking));
+  identify(unitId: number, options: ReadOptions): Promise<DeviceIdentity> {
+    return this.#link.identify(unitId, options);
   }
 
   /** Registers (or bits as 0 and 1) as sent; null: not all of them were read. */

@@ -1,8 +1,8 @@
-// What the flow knows of Modbus: ask a link for registers, get their bytes or a named failure.
+// The contract of this folder: what the rest of the program knows of Modbus. Types only.
 
-import type { RegisterFunction } from '../model/meter.js';
-import type { ModbusFailure } from './failure.js';
+import type { Endpoint, RegisterFunction } from '../model/meter.js';
 
+/** One read request, functions 1 to 4. */
 export interface ReadRequest {
   /** 0–255 */
   readonly unitId: number;
@@ -14,39 +14,59 @@ export interface ReadRequest {
 }
 
 export interface ReadOptions {
+  /** Longest wait for a connection, and longest wait from sending the request to its whole response. */
   readonly timeoutMs: number;
-  /** Least time since the end of the previous request on this link. */
+  /** Least time between the end of the previous request on this link and this request. */
   readonly pauseMs: number;
-  /** Aborting drops the request with the abort's reason; one on the wire costs the connection. */
+  /** Aborting rejects the request as `aborted`; a request already sent costs the connection. */
   readonly signal?: AbortSignal;
+  /** Rest after connecting before the first request; default 0. */
+  readonly connectDelayMs?: number;
+  /** Least time between the end of one connection, or a failed attempt to connect, and the next attempt; default 0. */
+  readonly reconnectWaitMs?: number;
+  /** `ignore`: a response counts whatever its MBAP transaction id is; default `check`. */
+  readonly transactionId?: 'check' | 'ignore';
 }
 
-/** Who asked. One of them is called, once, later than `ask`. */
-export interface Asking {
-  /** Registers as sent, two bytes each, high byte first; coils and discrete inputs packed, first one in bit 0; to keep. */
-  answered(data: Buffer): void;
-  failed(failure: ModbusFailure): void;
+/** What a device tells about itself; empty where it supports neither function. */
+export interface DeviceIdentity {
+  /** Function 43/14: texts by object id (0 vendor, 1 product code, 2 revision, 3 URL, 4 product, 5 model, 6 application). */
+  readonly objects: ReadonlyMap<number, string>;
+  /** Function 17: the response's data bytes, whose meaning is the vendor's; null: not supported, or not asked for. */
+  readonly serverId: Buffer | null;
 }
 
-/** One TCP connection to host:port, shared by all units behind it; opened when needed, one request in flight. */
+/** One connection (TCP host:port, or a serial port), shared by all units behind it; opened when needed, one request in flight. */
 export interface Link {
+  /** `host:port` or the serial port's path, for messages. */
   readonly key: string;
-  /** Tries once: retries are the caller's, who knows the deadline. */
-  ask(request: ReadRequest, options: ReadOptions, asking: Asking): void;
-  /** The same for who asks seldom. Rejects with a ModbusFailure only. */
+  /** Connections opened so far: a caller that sees another number knows of a reconnect. */
+  readonly connects: number;
+  /**
+   * Sends the request once (once more if the connection was already dead) when all earlier requests have ended.
+   * Resolves with the registers as sent, two bytes each, high byte first; coils and discrete inputs packed, first one in
+   * bit 0. The buffer is the caller's to keep. Rejects with a ModbusFailure only.
+   */
   read(request: ReadRequest, options: ReadOptions): Promise<Buffer>;
-  /** Drops the connection, if any; the next read connects anew. */
+  /** Asks with function 43/14, and with 17 where that is refused. Rejects with a ModbusFailure other than `exception`. */
+  identify(unitId: number, options: ReadOptions): Promise<DeviceIdentity>;
+  /** Drops the connection, if any; the next request connects anew. */
   disconnect(): void;
+  /** Drops the connection and rejects everything that waits as `aborted`, and every later request. */
   close(): Promise<void>;
 }
 
-export const promised = (ask: (asking: Asking) => void): Promise<Buffer> =>
-  new Promise((resolve, reject) => ask({ answered: resolve, failed: reject }));
+/** A meter, or as much of one as tells where its link leads; without `endpoint`: MBAP over TCP to host:port. */
+export interface LinkTarget {
+  readonly host: string;
+  readonly port: number;
+  readonly endpoint?: Endpoint;
+}
 
 export interface LinkPool {
-  /** The one link to this host:port. */
-  link(endpoint: { readonly host: string; readonly port: number }): Link;
+  /** The one link of the target's endpoint. */
+  link(target: LinkTarget): Link;
   /** Closes the links to all other endpoints. */
-  keep(endpoints: Iterable<{ readonly host: string; readonly port: number }>): Promise<void>;
+  keep(targets: Iterable<LinkTarget>): Promise<void>;
   close(): Promise<void>;
 }

@@ -22,6 +22,8 @@ export interface Learned {
   readonly refused: readonly Span[];
 }
 
+export type RefusalReason = 'exception' | 'silence';
+
 /** One thing a meter refuses: requests that touch a span, or (span null) those of more registers than `maxRegisters`. */
 export interface Refusal {
   readonly span: Span | null;
@@ -32,10 +34,14 @@ export interface Refusal {
   readonly retryAt: number;
   /** How often it was asked again, and refused. */
   readonly retries: number;
+  /** How it refuses: with an exception, or by not answering at all. Left out: an exception. */
+  readonly reason?: RefusalReason;
 }
 
 export interface Plan {
   readonly blocks: readonly Block[];
   /** Metrics that lie in a refused span: not asked for, missing as `refused before`. */
   readonly unread: readonly number[];
+  /** Metrics whose group cannot be read in one request: not asked for, missing as `group`. */
+  readonly apart: readonly number[];
 }

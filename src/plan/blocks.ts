@@ -1,5 +1,6 @@
 // Plans the requests that read a meter: the fewest possible, and among plans with equally few the one that reads the fewest
-// registers. No block crosses a limit or touches a refused span, and no metric is split over two. Pure.
+// registers. No block crosses a limit or touches a refused span, and no metric is split over two, nor is a group of metrics
+// of one table. Pure.
 //
 // In the order of their starts, the metrics of some best plan fall into blocks that follow each other: where a block holds
 // i and k but not j between them, j must reach beyond that block, so k lies within j and can move to j's block. So trying,
@@ -7,7 +8,7 @@
 
 import { isBitTable, protocolLimit } from '../codec/words.js';
 import type { Block, Learned, Plan, Refusal, Span } from '../model/block.js';
-import type { Metric, RegisterFunction } from '../model/meter.js';
+import type { Endpoint, Meter, Metric, RegisterFunction } from '../model/meter.js';
 
 export interface PlanLimits {
   /** Most registers in one request; a request for bits takes 16 for each. */
@@ -17,13 +18,31 @@ export interface PlanLimits {
   readonly learned?: Learned;
 }
 
+/**
+ * Unwanted registers that are worth reading over to save a request on a serial line. A request and what frames its response
+ * take 8 + 5 bytes (Modbus over Serial Line V1.02 §2.5.1), each unwanted register 2; on TCP a round trip costs far more
+ * than bytes, and the configured value counts (31 registers pay).
+ */
+const SERIAL_GAP = 7;
+
+/** What a meter's plan has to keep to, by configuration and by how the meter is connected. */
+export function limitsOf(meter: Pick<Meter, 'maxRegisters' | 'maxGap' | 'endpoint'>): PlanLimits {
+  const { maxRegisters, maxGap, endpoint } = meter;
+  return { maxRegisters, maxGap: isSerial(endpoint) ? Math.min(maxGap, SERIAL_GAP) : maxGap };
+}
+
+/** Whether bytes cost time: on a serial port, and behind a transparent converter. */
+const isSerial = (endpoint: Endpoint | undefined): boolean =>
+  endpoint !== undefined && (endpoint.type === 'serial' || endpoint.framing === 'rtu');
+
 const tables: readonly RegisterFunction[] = ['holding', 'input', 'coil', 'discrete'];
 
 export function planBlocks(metrics: readonly Metric[], limits: PlanLimits): Plan {
   const blocks: Block[] = [];
   const unread: number[] = [];
-  for (const table of tables) planTable(table, { metrics, limits, blocks, unread });
-  return { blocks, unread: unread.sort((a, b) => a - b) };
+  const apart: number[] = [];
+  for (const table of tables) planTable(table, { metrics, limits, blocks, unread, apart });
+  return { blocks, unread: unread.sort((a, b) => a - b), apart: apart.sort((a, b) => a - b) };
 }
 
 /**
@@ -64,7 +83,7 @@ export function blockToRetry(
   return forbidden[0] ?? null;
 }
 
-/** Metrics with the same registers. */
+/** Metrics with the same registers, or of one group. */
 interface Field {
   readonly start: number;
   readonly end: number;
@@ -76,28 +95,41 @@ interface Planning {
   readonly limits: PlanLimits;
   readonly blocks: Block[];
   readonly unread: number[];
+  readonly apart: number[];
 }
 
-function planTable(table: RegisterFunction, { metrics, limits, blocks, unread }: Planning): void {
+function planTable(table: RegisterFunction, { metrics, limits, blocks, unread, apart }: Planning): void {
   const maxCount = maxCountOf(table, limits);
   const maxGap = isBitTable(table) ? limits.maxGap * 16 : limits.maxGap;
   const refused = (limits.learned?.refused ?? []).filter((span) => span.function === table);
-  const fields = new Map<number, Field>();
+  const isReadable = (start: number, end: number) =>
+    end - start <= maxCount && !refused.some((span) => touches({ start, count: end - start }, span));
+  const fields = new Map<number | string, Field>();
   metrics.forEach((metric, index) => {
     if (metric.function !== table) return;
     const start = metric.address;
     const end = start + metric.size;
-    if (metric.size > maxCount || refused.some((span) => touches({ start, count: metric.size }, span))) {
+    if (!isReadable(start, end)) {
       unread.push(index);
-      return;
+      if (metric.group === undefined) return;
     }
-    const key = start * 2048 + metric.size;
+    const key = metric.group ?? start * 2048 + metric.size;
     const field = fields.get(key);
     if (field === undefined) fields.set(key, { start, end, metrics: [index] });
-    else field.metrics.push(index);
+    else fields.set(key, withMetric(field, { start, end, index }));
   });
-  const sorted = [...fields.values()].sort((a, b) => a.start - b.start || a.end - b.end);
+  const readable: Field[] = [];
+  for (const field of fields.values()) {
+    if (isReadable(field.start, field.end)) readable.push(field);
+    else apart.push(...field.metrics.filter((index) => !unread.includes(index)));
+  }
+  const sorted = readable.sort((a, b) => a.start - b.start || a.end - b.end);
   if (sorted.length > 0) blocks.push(...fewestBlocks(table, sorted, { maxCount, maxGap, refused }));
+}
+
+function withMetric(field: Field, { start, end, index }: { start: number; end: number; index: number }): Field {
+  field.metrics.push(index);
+  return { ...field, start: Math.min(field.start, start), end: Math.max(field.end, end) };
 }
 
 /** best[i]: the cheapest way to read the first i fields, as the number of requests, registers, and where its last block begins. */

@@ -3,6 +3,7 @@
 
 import type { Plan, Refusal } from '../model/block.js';
 import type { Metric, RegisterFunction } from '../model/meter.js';
+import { type LineSpeed, serialTimeMs } from './link-load.js';
 
 export interface BlockSummary {
   readonly function: RegisterFunction;
@@ -27,12 +28,7 @@ export interface PlanSummary {
 }
 
 const DIRECT_MS = 10;
-/** What the gateway and the meter take to turn around, beside the bytes on the line. */
-const TURNAROUND_MS = 30;
-/** Start bit, eight data bits, stop bit, at 9600 baud. */
-const MS_PER_BYTE = 10 / 9.6;
-const REQUEST_BYTES = 8;
-const ANSWER_OVERHEAD_BYTES = 5;
+const BEHIND_GATEWAY: LineSpeed = { baudRate: 9600, parity: 'none', dataBits: 8, stopBits: 1 };
 
 export function summarizePlan(plan: Plan, metrics: readonly Metric[], pauseMs: number): PlanSummary {
   const blocks = plan.blocks.map((block): BlockSummary => {
@@ -46,7 +42,6 @@ export function summarizePlan(plan: Plan, metrics: readonly Metric[], pauseMs: n
   });
   const planned = sum(blocks, (block) => block.metrics);
   const pauses = Math.max(0, blocks.length - 1) * pauseMs;
-  const onTheLine = sum(blocks, (block) => (REQUEST_BYTES + ANSWER_OVERHEAD_BYTES + bytesOf(block)) * MS_PER_BYTE);
   return {
     metrics: planned,
     requests: blocks.length,
@@ -55,7 +50,7 @@ export function summarizePlan(plan: Plan, metrics: readonly Metric[], pauseMs: n
     requestsSaved: planned - blocks.length,
     estimatedMs: {
       direct: blocks.length * DIRECT_MS + pauses,
-      gateway9600: Math.round(blocks.length * TURNAROUND_MS + onTheLine + pauses),
+      gateway9600: Math.round(serialTimeMs(blocks, BEHIND_GATEWAY) + pauses),
     },
     blocks,
   };
@@ -75,17 +70,24 @@ export function describePlan(summary: PlanSummary): string {
 }
 
 /** `refuses holding 4630+2 since 2026-11-23T03:00:00Z, asked again after 2026-11-23T04:00:00Z` */
-export function describeRefusal({ span, maxRegisters, since, retryAt }: Refusal): string {
-  const times = `since ${instant(since)}, asked again after ${instant(retryAt)}`;
-  if (span === null) return `refuses more than ${maxRegisters} registers in one request ${times}`;
-  if (span.count === 0) return `refuses to read ${span.function} over the boundary before ${span.start} ${times}`;
-  return `refuses ${span.function} ${span.start}+${span.count} ${times}`;
+export function describeRefusal(refusal: Refusal): string {
+  const { since, retryAt } = refusal;
+  return `${refusalText(refusal)} since ${instant(since)}, asked again after ${instant(retryAt)}`;
+}
+
+/** `refuses holding 4630+2`, `is silent when asked for more than 40 registers in one request` */
+export function refusalText({ span, maxRegisters, reason }: Pick<Refusal, 'span' | 'maxRegisters' | 'reason'>): string {
+  const isSilent = reason === 'silence';
+  if (span === null) {
+    const length = `more than ${maxRegisters} registers in one request`;
+    return isSilent ? `is silent when asked for ${length}` : `refuses ${length}`;
+  }
+  if (span.count === 0) return `refuses to read ${span.function} over the boundary before ${span.start}`;
+  const registers = `${span.function} ${span.start}+${span.count}`;
+  return isSilent ? `is silent when asked for ${registers}` : `refuses ${registers}`;
 }
 
 const instant = (time: number): string => new Date(time).toISOString().replace(/\.\d+/, '');
-
-const bytesOf = (block: BlockSummary): number =>
-  block.function === 'coil' || block.function === 'discrete' ? Math.ceil(block.count / 8) : block.count * 2;
 
 const count = (n: number, word: string): string => `${n} ${word}${n === 1 ? '' : 's'}`;
 

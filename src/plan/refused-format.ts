@@ -1,6 +1,6 @@
 // How the file of refusals looks: JSON that a person can read, and delete from.
 
-import type { Refusal, Span } from '../model/block.js';
+import type { Refusal, RefusalReason, Span } from '../model/block.js';
 
 export interface MeterRefusals {
   /** Of the device and the map that they were learned with. */
@@ -13,6 +13,7 @@ interface FileRefusal extends Partial<Span> {
   readonly since: string;
   readonly retryAt: string;
   readonly retries: number;
+  readonly reason?: RefusalReason;
 }
 
 interface FileContent {
@@ -35,13 +36,14 @@ export function formatRefusals(entries: ReadonlyMap<string, MeterRefusals>): str
   return `${JSON.stringify(content, null, 2)}\n`;
 }
 
-function fileRefusal({ span, maxRegisters, since, retryAt, retries }: Refusal): FileRefusal {
+function fileRefusal({ span, maxRegisters, since, retryAt, retries, reason }: Refusal): FileRefusal {
   return {
     ...(span ?? {}),
     ...(maxRegisters === null ? {} : { maxRegisters }),
     since: new Date(since).toISOString(),
     retryAt: new Date(retryAt).toISOString(),
     retries,
+    ...(reason === undefined ? {} : { reason }),
   };
 }
 
@@ -57,17 +59,21 @@ export function parseRefusals(text: string): Map<string, MeterRefusals> {
 }
 
 function parseRefusal(given: FileRefusal): Refusal {
-  const { function: table, start, count, maxRegisters, retries } = given;
+  const { function: table, start, count, maxRegisters, retries, reason } = given;
   const since = Date.parse(given.since);
   const retryAt = Date.parse(given.retryAt);
   const isSize = Number.isInteger(maxRegisters) && Number(maxRegisters) > 0;
   const isSpan = Number.isInteger(start) && Number.isInteger(count) && Number(count) >= 0 && isTable(table);
-  if (isSize === isSpan || Number.isNaN(since + retryAt) || !Number.isInteger(retries)) {
+  if (isSize === isSpan || Number.isNaN(since + retryAt) || !Number.isInteger(retries) || !isReason(reason)) {
     throw new Error(`not a refusal: ${JSON.stringify(given)}`);
   }
   const span = isSpan ? { function: table, start: Number(start), count: Number(count) } : null;
-  return { span, maxRegisters: isSize ? Number(maxRegisters) : null, since, retryAt, retries };
+  const size = isSize ? Number(maxRegisters) : null;
+  return { span, maxRegisters: size, since, retryAt, retries, ...(reason === undefined ? {} : { reason }) };
 }
+
+const isReason = (reason: RefusalReason | undefined): boolean =>
+  reason === undefined || reason === 'exception' || reason === 'silence';
 
 const isTable = (name: string | undefined): name is Span['function'] =>
   name === 'holding' || name === 'input' || name === 'coil' || name === 'discrete';

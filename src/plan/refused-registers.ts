@@ -4,7 +4,7 @@
 
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import type { Learned, Refusal, Span } from '../model/block.js';
+import type { Learned, Refusal, RefusalReason, Span } from '../model/block.js';
 import type { Clock } from '../model/clock.js';
 import { messageOf } from '../model/errors.js';
 import type { Log } from '../model/log.js';
@@ -15,10 +15,11 @@ import { readTextIfAny, replaceText } from './text-file.js';
 export interface LearnedPlans {
   /** The same object until something is learned or forgotten. */
   get(meter: Meter): Learned;
-  set(meter: Meter, learned: Learned): void;
+  /** `reason`: how the meter showed what is new in `learned`. */
+  set(meter: Meter, learned: Learned, reason?: RefusalReason): void;
   /** A refusal whose time has come to be asked again; null: none. */
   due(meter: Meter): Refusal | null;
-  /** It was asked again, in vain. */
+  /** The refusal was asked again, in vain: it is asked again after a longer time. */
   stillRefused(meter: Meter, refusal: Refusal): void;
 }
 
@@ -92,10 +93,11 @@ export class LearnedFile implements LearnedPlans {
     return this.#entryOf(meter)?.refusals ?? [];
   }
 
-  set(meter: Meter, learned: Learned): void {
+  set(meter: Meter, learned: Learned, reason: RefusalReason = 'exception'): void {
     const known = this.refusals(meter);
     const now = this.#clock.now();
-    const fresh = { since: now, retryAt: now + retryWaitMs(0), retries: 0 };
+    const silent = reason === 'silence' ? { reason } : {};
+    const fresh = { since: now, retryAt: now + retryWaitMs(0), retries: 0, ...silent };
     const refusals = learned.refused.map(
       (span) => known.find((old) => isSame(old.span, span)) ?? { span, maxRegisters: null, ...fresh },
     );

@@ -1,109 +1,121 @@
-// What was read, or accounted for, and could not be kept goes on record as `lost`: of each meter one span, however much it
-// was, so that the account of an outage without end takes no more room than that of a short one. Only where a later process
-// found no database either, another one begins, so that the slots in between can still be told (see account.ts).
+// Gaps that stand for what is not there: `down` before the start of a run, and `lost` for what was read and could be kept
+// nowhere. Losses take no more room the longer they last: for every run of the collector and meter its start and one gap.
+// The starts stay, since replay finds the gap `down` before each run by them.
 
 import type { MeterInfo } from '../model/meter.js';
-import type { Gap } from '../model/poll.js';
-import { LONGEST_GAP_MS, slotsSince } from '../schedule/slots.js';
-import { isOpen } from './account.js';
-import type { Batch } from './recorder.js';
+import type { Gap, RunStart } from '../model/poll.js';
+import type { Entry } from './entry.js';
 
-interface Slots {
-  /** ms UTC */
-  readonly first: number;
-  readonly last: number;
-  readonly count: number;
-  /** The least between two of them, ms; infinite where that is not known. */
-  readonly spacing: number;
+/** A clock that stood in 1970 must not make a gap of fifty years. */
+const LONGEST_GAP_MS = 92 * 86_400_000;
+/** A collector that is restarted more often during one outage gets its oldest runs merged. */
+const MAX_RUNS = 32;
+const MAX_EVENTS = 1000;
+
+/**
+ * The gap between the newest slot on record and a run's first one; null: nothing was on record, or nothing is missing. The
+ * grid is the run's: a newest slot beside the grid is a cycle by hand.
+ */
+export function downGap({ meter, slot, intervalMs }: RunStart, newest: number | undefined): Gap | null {
+  if (newest === undefined) return null;
+  const missing = Math.ceil((slot - newest) / intervalMs) - 1;
+  const slots = Math.min(missing, Math.floor(LONGEST_GAP_MS / intervalMs));
+  return slots > 0 ? { meter, from: slot - slots * intervalMs, until: slot, slots, reason: 'down' } : null;
 }
 
-interface Stretch {
-  /** It lies before the slots; null only in the first one. */
-  readonly open: Gap | null;
-  readonly slots: Slots | null;
+/** One meter's losses of one run. */
+interface Run {
+  /** Lies before the gap; null: the run began before the losses did. */
+  readonly start: RunStart | null;
+  readonly gap: Gap | null;
 }
-
-/** A process that is started again and again, and finds no database, needs no more of them told apart. */
-const MOST_STRETCHES = 32;
 
 export class Losses {
-  readonly #losses = new Map<string, { meter: MeterInfo; readonly stretches: Stretch[] }>();
+  readonly #intervals: ReadonlyMap<string, number>;
+  readonly #runs = new Map<string, Run[]>();
+  readonly #events: Entry[] = [];
+
+  /** `intervals`: ms between slots by meter name, where they are known. */
+  constructor(intervals: ReadonlyMap<string, number>) {
+    this.#intervals = intervals;
+  }
 
   get empty(): boolean {
-    return this.#losses.size === 0;
+    return this.#runs.size === 0 && this.#events.length === 0;
   }
 
-  /** In order. */
-  get gaps(): readonly Gap[] {
-    return [...this.#losses.values()].flatMap(({ meter, stretches }) =>
-      stretches.flatMap(({ open, slots }) => [
-        // Of one meter: another object would be described once more.
-        ...(open === null ? [] : [{ ...open, meter }]),
-        ...(slots === null ? [] : [gapOf(meter, slots)]),
-      ]),
-    );
-  }
-
-  /** To be called with what was recorded in the order in which it was. */
-  add({ polls, gaps }: Batch): void {
-    // An open gap was recorded ahead of the polls beside it.
-    for (const gap of gaps) {
-      const { meter, from, until, slots } = gap;
-      const spacing = (until - from) / slots;
-      if (isOpen(gap)) this.#begin(gap);
-      else this.#addSlots(meter, { first: from, last: until - spacing, count: slots, spacing });
+  /** In an order that is right for each meter, with the starts of different meters beside each other. */
+  get entries(): readonly Entry[] {
+    const meters = [...this.#runs.values()];
+    const most = Math.max(0, ...meters.map((runs) => runs.length));
+    const entries: Entry[] = [];
+    for (let index = 0; index < most; index++) {
+      const runs = meters.flatMap((of) => of[index] ?? []);
+      for (const { start } of runs) if (start) entries.push({ kind: 'start', start });
+      for (const { gap } of runs) if (gap) entries.push({ kind: 'gap', gap });
     }
-    for (const { meter, slot } of polls)
-      this.#addSlots(meter, { first: slot, last: slot, count: 1, spacing: Number.POSITIVE_INFINITY });
+    return [...entries, ...this.#events];
   }
 
-  #begin(open: Gap): void {
-    const stretches = this.#stretchesOf(open.meter);
-    stretches.push({ open, slots: null });
-    const [first, second] = stretches;
-    if (first && second && stretches.length > MOST_STRETCHES) stretches.splice(0, 2, merged(first, second));
+  clear(): void {
+    this.#runs.clear();
+    this.#events.length = 0;
   }
 
-  #addSlots(meter: MeterInfo, slots: Slots): void {
-    const stretches = this.#stretchesOf(meter);
-    const last = stretches.pop() ?? { open: null, slots: null };
-    stretches.push({ open: last.open, slots: joined(last.slots, slots) });
+  /** To be called in the order in which the entries were recorded. Polls by hand lie beside the grid and leave no gap. */
+  add(entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      if (entry.kind === 'start') this.#addStart(entry.start);
+      else if (entry.kind === 'gap') this.#addGap({ ...entry.gap, reason: 'lost' });
+      else if (entry.kind === 'event') {
+        this.#events.push(entry);
+        if (this.#events.length > MAX_EVENTS) this.#events.shift();
+      } else if (!entry.poll.byHand) {
+        const { meter, slot } = entry.poll;
+        const until = slot + (this.#intervals.get(meter.name) ?? 1);
+        this.#addGap({ meter, from: slot, until, slots: 1, reason: 'lost' });
+      }
+    }
   }
 
-  #stretchesOf(meter: MeterInfo): Stretch[] {
-    const { stretches } = this.#losses.get(meter.name) ?? { stretches: [] };
-    this.#losses.set(meter.name, { meter, stretches });
-    return stretches;
+  #of(meter: MeterInfo): Run[] {
+    const runs = this.#runs.get(meter.name) ?? [];
+    this.#runs.set(meter.name, runs);
+    return runs;
+  }
+
+  #addStart(start: RunStart): void {
+    const runs = this.#of(start.meter);
+    // The gap before this start covers the gap before a start of which nothing else is left.
+    if (runs.at(-1)?.gap === null) runs.pop();
+    runs.push({ start, gap: null });
+    const [first, second] = runs;
+    if (first?.gap && second?.gap && runs.length > MAX_RUNS)
+      runs.splice(0, 2, { start: first.start, gap: mergeRuns(first.gap, second.start, second.gap) });
+  }
+
+  #addGap(gap: Gap): void {
+    const runs = this.#of(gap.meter);
+    const last = runs.pop();
+    if (!last?.gap) runs.push({ start: last?.start ?? null, gap });
+    else if (distance(last.gap, gap) <= LONGEST_GAP_MS) runs.push({ start: last.start, gap: join(last.gap, gap) });
+    // The clock stepped by months.
+    else runs.push(last, { start: null, gap });
+    if (runs.length > MAX_RUNS + 1) runs.shift();
   }
 }
 
-/** What lies between them is lost, too. */
-function merged({ open, slots }: Stretch, { open: next, slots: more }: Stretch): Stretch {
-  const { from, until } = next as Gap;
-  const spacing = until - from;
-  const span = slotsSince(slots?.last ?? (open as Gap).until - 1, until, spacing);
-  const between = span && { first: span.from, last: span.until - spacing, count: span.slots, spacing };
-  return { open, slots: joined(joined(slots, between), more) };
-}
+const distance = (a: Gap, b: Gap): number => Math.max(a.from - b.until, b.from - a.until);
 
-function joined(a: Slots | null, b: Slots | null): Slots | null {
-  if (!a || !b) return a ?? b;
-  const [earlier, later] = a.first <= b.first ? [a, b] : [b, a];
-  const between = later.first - earlier.last;
-  // A clock that stood in 1970 must not make a span of fifty years.
-  if (between > LONGEST_GAP_MS) return later;
-  return {
-    first: earlier.first,
-    last: Math.max(a.last, b.last),
-    count: a.count + b.count,
-    spacing: Math.min(a.spacing, b.spacing, between > 0 ? between : Number.POSITIVE_INFINITY),
-  };
-}
-
-const gapOf = (meter: MeterInfo, { first, last, count, spacing }: Slots): Gap => ({
-  meter,
-  from: first,
-  until: Math.round(last + (Number.isFinite(spacing) ? spacing : 1)),
-  slots: count,
-  reason: 'lost',
+const join = (a: Gap, b: Gap): Gap => ({
+  ...b,
+  from: Math.min(a.from, b.from),
+  until: Math.max(a.until, b.until),
+  slots: a.slots + b.slots,
 });
+
+/** The slots between two runs, while the collector was down, count as lost as well. */
+function mergeRuns(earlier: Gap, start: RunStart | null, later: Gap): Gap {
+  const between = start && downGap(start, earlier.until - 1);
+  return join(between ? join(earlier, between) : earlier, later);
+}

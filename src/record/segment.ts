@@ -1,175 +1,214 @@
-// The format of a spool segment: frames of magic, length, CRC-32 and records, little-endian. One frame is what one write
-// made durable, whole or not at all. A segment describes its meters itself, so that it can be drained by a later process
-// with another configuration. Reading never throws: it skips what is damaged and goes on at the next sound frame.
+// The text form of a spool segment and of the dead-letter file: lines `<CRC-32 of the JSON, 8 hex digits> <JSON>\n`.
+//
+//   {"meter":0,"name":"Site/M1",…}     describes a meter once per file; later lines refer to it by number
+//   {"poll":0,"slot":"2026-…Z",…}      {"gap":0,…}      {"event":0,…}      {"start":0,…}
+//   {"end":3,…}                        closes a batch of 3 lines, with the totals of the file up to here
+//
+// A batch counts only with its end line. What lies behind the last end line was never acknowledged and is left out.
+// A line that does not match its checksum, or refers to a meter whose description is damaged, is set aside; all other
+// lines count. Parsing never throws.
 
 import { crc32 } from 'node:zlib';
-import type { MeterInfo } from '../model/meter.js';
-import type { Gap, MissingReason, Poll } from '../model/poll.js';
-import { ByteReader, ByteWriter } from './bytes.js';
-import { codeOf, reasonOf } from './reason-codes.js';
-import type { Batch } from './recorder.js';
+import type { MeterInfo, MetricInfo } from '../model/meter.js';
+import type { EventKind, Gap, MeterEvent, MissingReason, Poll, RunStart } from '../model/poll.js';
+import { addTotals, type Entry, meterOf, noTotals, type Totals } from './entry.js';
 
-/** Read as bytes: `EMD` and the format's version. */
-const MAGIC = Buffer.from('EMD1', 'latin1');
-const HEADER_BYTES = 12;
-
-/** Kinds of record. Numbers stay as they are: files outlive the program. */
-const METER = 1;
-const POLL = 2;
-const GAP = 3;
-
-/** Encodes the frames of one segment; it knows which meters the segment has described already. */
+/** Encodes the batches of one file; knows which meters the file has described already. */
 export class SegmentEncoder {
   readonly #meters = new Map<MeterInfo, number>();
-  readonly #writer = new ByteWriter();
+  #totals: Totals = noTotals;
 
-  /** One frame. The bytes are valid until the next call. */
-  encode(batch: Batch): Buffer {
-    const writer = this.#writer;
-    writer.clear();
-    writer.u32(MAGIC.readUInt32LE());
-    writer.u32(0);
-    writer.u32(0);
-    for (const poll of batch.polls) this.#poll(poll);
-    for (const gap of batch.gaps) this.#gap(gap);
-    writer.setU32(4, writer.length - HEADER_BYTES);
-    writer.setU32(8, crc32(writer.bytes.subarray(HEADER_BYTES)));
-    return writer.bytes;
-  }
-
-  #meter(meter: MeterInfo): number {
-    const known = this.#meters.get(meter);
-    if (known !== undefined) return known;
-    const id = this.#meters.size;
-    this.#meters.set(meter, id);
-    const { name, host, port, unitId, mapName, metrics } = meter;
-    const described = metrics.map(({ name, description, unit, dataType, kind }) => ({
-      name,
-      description,
-      unit,
-      dataType,
-      kind,
-    }));
-    this.#writer.u8(METER);
-    this.#writer.u32(id);
-    this.#writer.text(JSON.stringify({ name, host, port, unitId, mapName, metrics: described }));
-    return id;
-  }
-
-  #poll(poll: Poll): void {
-    const id = this.#meter(poll.meter);
-    const writer = this.#writer;
-    writer.u8(POLL);
-    writer.u32(id);
-    writer.f64(poll.slot);
-    writer.f64(poll.readAt);
-    writer.f64(poll.durationMs);
-    writer.u32(poll.requests);
-    writer.u32(poll.values.length);
-    for (let i = 0; i < poll.values.length; i++) writer.f64(poll.values[i] as number);
-    writer.u32(poll.missing.size);
-    for (const [index, reason] of poll.missing) {
-      writer.u32(index);
-      writer.u16(codeOf(reason));
+  /** The text of one batch, end line included. `note`: further fields of the end line. */
+  encode(entries: readonly Entry[], note: object = {}): string {
+    const lines: string[] = [];
+    for (const entry of entries) {
+      const known = this.#meters.size;
+      const meter = this.#numberOf(meterOf(entry));
+      if (meter === known) lines.push(lineOf(JSON.stringify(describe(meterOf(entry), meter))));
+      lines.push(lineOf(encodeEntry(entry, meter)));
     }
-    writer.u8(poll.error === null ? 0 : 1);
-    if (poll.error !== null) writer.text(poll.error);
+    this.#totals = addTotals(this.#totals, entries);
+    lines.push(lineOf(JSON.stringify({ end: entries.length, ...this.#totals, ...note })));
+    return lines.join('');
   }
 
-  #gap(gap: Gap): void {
-    const id = this.#meter(gap.meter);
-    const writer = this.#writer;
-    writer.u8(GAP);
-    writer.u32(id);
-    writer.f64(gap.from);
-    writer.f64(gap.until);
-    writer.u32(gap.slots);
-    writer.u16(codeOf(gap.reason));
+  #numberOf(meter: MeterInfo): number {
+    const number = this.#meters.get(meter) ?? this.#meters.size;
+    this.#meters.set(meter, number);
+    return number;
   }
 }
 
-export type Entry = { readonly kind: 'poll'; readonly poll: Poll } | { readonly kind: 'gap'; readonly gap: Gap };
+const lineOf = (json: string): string => `${crc32(json).toString(16).padStart(8, '0')} ${json}\n`;
+
+/** A configured meter has more fields than the database keeps: only MeterInfo's are written. */
+function describe(meter: MeterInfo, number: number): object {
+  const { name, host, port, unitId, mapName, ctRatio, ptRatio, mapHash, was, maxPowerW } = meter;
+  const metrics = meter.metrics.map(({ name, description, unit, dataType, kind, scaling, maximum }): MetricInfo => {
+    const optional = { ...(scaling === undefined ? {} : { scaling }), ...(maximum === undefined ? {} : { maximum }) };
+    return { name, description, unit, dataType, kind, ...optional };
+  });
+  return { meter: number, name, host, port, unitId, mapName, ctRatio, ptRatio, mapHash, was, maxPowerW, metrics };
+}
+
+function encodeEntry(entry: Entry, meter: number): string {
+  switch (entry.kind) {
+    case 'poll':
+      return encodePoll(entry.poll, meter);
+    case 'gap': {
+      const { from, until, slots, reason } = entry.gap;
+      return JSON.stringify({ gap: meter, from: timeText(from), until: timeText(until), slots, reason });
+    }
+    case 'event': {
+      const { ts, what, before, after } = entry.event;
+      return JSON.stringify({ event: meter, ts: timeText(ts), what, before, after });
+    }
+    case 'start': {
+      const { slot, intervalMs } = entry.start;
+      return JSON.stringify({ start: meter, slot: timeText(slot), intervalMs });
+    }
+  }
+}
+
+function encodePoll(poll: Poll, meter: number): string {
+  const { slot, readAt, durationMs, requests, values, missing, error, byHand } = poll;
+  const reasons: Record<string, number[]> = {};
+  for (const [index, reason] of missing) {
+    reasons[reason] ??= [];
+    reasons[reason].push(index);
+  }
+  const times = { slot: timeText(slot), readAt: timeText(readAt) };
+  const rest = { durationMs, requests, missing: reasons, error, ...(byHand ? { byHand } : {}) };
+  const head = JSON.stringify({ poll: meter, ...times, ...rest });
+  return `${head.slice(0, -1)},"values":[${Array.from(values, numberText).join()}]}`;
+}
+
+/** JSON.stringify writes −0 as 0; JSON itself knows `-0`, and the shortest text of a double is exact. */
+const numberText = (value: number): string =>
+  Number.isNaN(value) ? 'null' : Object.is(value, -0) ? '-0' : String(value);
+
+/** ISO 8601 for people; as a number where that would not be exact. */
+const timeText = (ms: number): string | number =>
+  Number.isInteger(ms) && Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : ms;
 
 export type Piece =
-  /** A sound frame; `end` is the offset behind it. */
-  | { readonly kind: 'frame'; readonly entries: readonly Entry[]; readonly end: number }
-  /** Bytes that are no frame. `foreign`: there is a sound frame among them, of things that this version does not know. */
-  | { readonly kind: 'damage'; readonly from: number; readonly end: number; readonly foreign: boolean };
+  | { readonly kind: 'batch'; readonly entries: readonly Entry[] }
+  /** A line that cannot be used, as it is in the file. */
+  | { readonly kind: 'damaged'; readonly line: string }
+  /** What lies behind the last end line: a write that was cut short. */
+  | { readonly kind: 'torn'; readonly bytes: number };
 
-/** The pieces of a segment in order; they cover it without gaps. */
-export function* readSegment(segment: Buffer): Generator<Piece> {
+/** The pieces of a file in order. */
+export function* readSegment(file: Buffer): Generator<Piece> {
   const meters = new Map<number, MeterInfo>();
-  let offset = 0;
-  let damagedFrom = 0;
-  let foreign = false;
-  while (offset < segment.length) {
-    const found = segment.indexOf(MAGIC, offset);
-    if (found < 0) break;
-    const end = frameEnd(segment, found);
-    const entries = end === null ? null : decode(segment.subarray(found + HEADER_BYTES, end), meters);
-    if (end === null || entries === null) {
-      foreign ||= end !== null;
-      offset = found + 1;
-      continue;
-    }
-    if (damagedFrom < found) yield { kind: 'damage', from: damagedFrom, end: found, foreign };
-    yield { kind: 'frame', entries, end };
-    offset = end;
-    damagedFrom = end;
-    foreign = false;
+  let entries: Entry[] = [];
+  let closed = 0;
+  for (let offset = 0; offset < file.length; ) {
+    const newline = file.indexOf(10, offset);
+    if (newline < 0) break;
+    const line = file.toString('utf8', offset, newline);
+    offset = newline + 1;
+    const fields = checked(line);
+    const parsed = fields === null ? null : parse(fields, meters);
+    if (parsed === null) yield { kind: 'damaged', line };
+    else if (parsed === 'end') {
+      yield { kind: 'batch', entries };
+      entries = [];
+      closed = offset;
+    } else if (parsed !== 'meter') entries.push(parsed);
   }
-  if (damagedFrom < segment.length) yield { kind: 'damage', from: damagedFrom, end: segment.length, foreign };
+  if (closed < file.length) yield { kind: 'torn', bytes: file.length - closed };
 }
 
-/** The offset behind the frame at `start`; null: there is no whole, sound frame. */
-function frameEnd(segment: Buffer, start: number): number | null {
-  if (start + HEADER_BYTES > segment.length) return null;
-  const end = start + HEADER_BYTES + segment.readUInt32LE(start + 4);
-  if (end > segment.length) return null;
-  const sound = crc32(segment.subarray(start + HEADER_BYTES, end)) === segment.readUInt32LE(start + 8);
-  return sound ? end : null;
+/**
+ * The totals in the last end line of the last bytes of a file, without reading the rest; null: there is no sound one, or
+ * something lies behind it.
+ */
+export function totalsAtEnd(tail: Buffer): Totals | null {
+  const start = tail.lastIndexOf(10, tail.length - 2) + 1;
+  const fields = tail.at(-1) === 10 ? checked(tail.toString('utf8', start, tail.length - 1)) : null;
+  const { end, readings, starts, oldest, newest } = fields ?? {};
+  if (typeof end !== 'number' || typeof readings !== 'number' || typeof starts !== 'number') return null;
+  return { readings, starts, oldest: numberOr(oldest), newest: numberOr(newest) };
 }
 
-/** null: the frame speaks of a meter that only a damaged frame described, or of things this version does not know. */
-function decode(payload: Buffer, meters: Map<number, MeterInfo>): Entry[] | null {
-  const reader = new ByteReader(payload);
-  const entries: Entry[] = [];
+const numberOr = (value: unknown): number | null => (typeof value === 'number' ? value : null);
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** null: no line of ours, or a damaged one. */
+function checked(line: string): Fields | null {
+  const json = line.slice(9);
+  if (line[8] !== ' ' || line.slice(0, 8) !== crc32(json).toString(16).padStart(8, '0')) return null;
   try {
-    while (!reader.ended) {
-      const kind = reader.u8();
-      const id = reader.u32();
-      if (kind === METER) {
-        meters.set(id, JSON.parse(reader.text()) as MeterInfo);
-        continue;
-      }
-      const meter = meters.get(id);
-      if (!meter) return null;
-      if (kind === POLL) entries.push({ kind: 'poll', poll: decodePoll(reader, meter) });
-      else if (kind === GAP) entries.push({ kind: 'gap', gap: decodeGap(reader, meter) });
-      else return null;
-    }
+    const fields: unknown = JSON.parse(json);
+    return typeof fields === 'object' && fields !== null ? (fields as Fields) : null;
   } catch {
     return null;
   }
-  return entries;
 }
 
-function decodePoll(reader: ByteReader, meter: MeterInfo): Poll {
-  const slot = reader.f64();
-  const readAt = reader.f64();
-  const durationMs = reader.f64();
-  const requests = reader.u32();
-  const values = new Float64Array(reader.count(8));
-  for (let i = 0; i < values.length; i++) values[i] = reader.f64();
+/** null: the meter or the kind of line is unknown, or the fields are not what EMDC writes (a line edited by hand). */
+function parse(fields: Fields, meters: Map<number, MeterInfo>): Entry | 'meter' | 'end' | null {
+  try {
+    return parseFields(fields, meters);
+  } catch {
+    return null;
+  }
+}
+
+function parseFields(fields: Fields, meters: Map<number, MeterInfo>): Entry | 'meter' | 'end' | null {
+  if ('end' in fields) return 'end';
+  if ('meter' in fields) {
+    const { meter, ...described } = fields;
+    meters.set(meter as number, described as unknown as MeterInfo);
+    return 'meter';
+  }
+  const meter = meters.get((fields['poll'] ?? fields['gap'] ?? fields['event'] ?? fields['start']) as number);
+  if (meter === undefined) return null;
+  if ('poll' in fields) return { kind: 'poll', poll: parsePoll(fields, meter) };
+  if ('gap' in fields) return { kind: 'gap', gap: parseGap(fields, meter) };
+  if ('event' in fields) return { kind: 'event', event: parseEvent(fields, meter) };
+  return { kind: 'start', start: parseStart(fields, meter) };
+}
+
+function parsePoll(fields: Fields, meter: MeterInfo): Poll {
   const missing = new Map<number, MissingReason>();
-  for (let left = reader.count(6); left > 0; left--) missing.set(reader.u32(), reasonOf(reader.u16()));
-  const error = reader.u8() === 0 ? null : reader.text();
-  return { meter, slot, readAt, durationMs, requests, values, missing, error };
+  for (const [reason, indexes] of Object.entries(fields['missing'] as Record<string, number[]>))
+    for (const index of indexes) missing.set(index, reason as MissingReason);
+  return {
+    meter,
+    slot: timeOf(fields['slot']),
+    readAt: timeOf(fields['readAt']),
+    durationMs: fields['durationMs'] as number,
+    requests: fields['requests'] as number,
+    values: Float64Array.from(fields['values'] as (number | null)[], (value) => value ?? Number.NaN),
+    missing,
+    error: fields['error'] as string | null,
+    ...(fields['byHand'] === true ? { byHand: true } : {}),
+  };
 }
 
-function decodeGap(reader: ByteReader, meter: MeterInfo): Gap {
-  const from = reader.f64();
-  const until = reader.f64();
-  const slots = reader.u32();
-  return { meter, from, until, slots, reason: reasonOf(reader.u16()) };
-}
+const parseGap = (fields: Fields, meter: MeterInfo): Gap => ({
+  meter,
+  from: timeOf(fields['from']),
+  until: timeOf(fields['until']),
+  slots: fields['slots'] as number,
+  reason: fields['reason'] as Gap['reason'],
+});
+
+const parseEvent = (fields: Fields, meter: MeterInfo): MeterEvent => ({
+  meter,
+  ts: timeOf(fields['ts']),
+  what: fields['what'] as EventKind,
+  before: fields['before'] as string | null,
+  after: fields['after'] as string | null,
+});
+
+const parseStart = (fields: Fields, meter: MeterInfo): RunStart => ({
+  meter,
+  slot: timeOf(fields['slot']),
+  intervalMs: fields['intervalMs'] as number,
+});
+
+const timeOf = (value: unknown): number => (typeof value === 'string' ? Date.parse(value) : (value as number));

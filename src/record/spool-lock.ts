@@ -8,22 +8,21 @@ import process from 'node:process';
 import { EmdcError } from '../model/errors.js';
 import type { Log } from '../model/log.js';
 
-export interface SpoolLock {
-  release(): Promise<void>;
-}
-
-/** Rejects with `spool-in-use` where another process holds the directory. A file system without sockets gives a warning and no lock. */
-export async function lockSpool(directory: string, log: Log): Promise<SpoolLock> {
+/**
+ * Resolves to the function that releases the lock. Rejects with `spool-in-use` where another process holds the directory. A
+ * file system without sockets gives a warning and no lock.
+ */
+export async function lockSpool(directory: string, log: Log): Promise<() => Promise<void>> {
   const path = socketPath(directory);
   for (let attempt = 0; ; attempt++) {
     try {
       const server = await listen(path);
-      return { release: () => new Promise((resolve) => server.close(() => resolve())) };
+      return () => new Promise((resolve) => server.close(() => resolve()));
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;
       if (code !== 'EADDRINUSE') {
         log.warn('spool directory cannot be locked: make sure that no other collector uses it', { directory, error });
-        return { release: async () => {} };
+        return async () => {};
       }
       if (attempt > 2 || (await isHeld(path))) {
         throw new EmdcError({

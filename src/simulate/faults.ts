@@ -18,6 +18,10 @@ export interface ConnectionFault {
   readonly ignore?: true;
   readonly maxConnections?: number;
   readonly idleCloseMs?: number;
+  /** Requests that come sooner after connecting get no answer. */
+  readonly deafMs?: number;
+  /** For so long after a connection has ended, new ones are reset. */
+  readonly refuseReconnectMs?: number;
 }
 
 export interface Fault {
@@ -28,6 +32,8 @@ export interface Fault {
   readonly connection?: ConnectionFault;
   /** `answer` is the good frame. */
   readonly answer?: (answer: Buffer, asked: Asked) => readonly Step[];
+  /** What the line makes of the response's bytes; RTU only. */
+  readonly line?: (bytes: Buffer, random: () => number) => Buffer;
 }
 
 /** What was asked, and how many requests met this fault before. */
@@ -43,6 +49,7 @@ interface FaultKind {
   readonly number?: { readonly unit: string; readonly standard: number };
   readonly connection?: (number: number) => ConnectionFault;
   readonly answer?: (answer: Buffer, asked: Asked & { readonly number: number }) => readonly Step[];
+  readonly line?: (bytes: Buffer, random: () => number) => Buffer;
 }
 
 const send = (...frames: Buffer[]): Step[] => frames.map((bytes) => ({ do: 'send', bytes }));
@@ -72,6 +79,34 @@ function exception(answer: Buffer, code: number): Buffer {
   frame[7] = (frame[7] as number) | 0x80;
   frame[8] = code & 0xff;
   return frame;
+}
+
+function withId(answer: Buffer, id: number): Buffer {
+  const frame = Buffer.from(answer);
+  frame.writeUInt16BE(id, 0);
+  return frame;
+}
+
+const below = (most: number, random: () => number): number => Math.floor(random() * most);
+
+/** One to four bits, anywhere. */
+function flipped(bytes: Buffer, random: () => number): Buffer {
+  const frame = Buffer.from(bytes);
+  for (let left = 1 + below(4, random); left > 0; left--) {
+    const at = below(frame.length, random);
+    frame[at] = (frame[at] as number) ^ (1 << below(8, random));
+  }
+  return frame;
+}
+
+function shortened(bytes: Buffer, random: () => number): Buffer {
+  const at = below(bytes.length, random);
+  return Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + 1)]);
+}
+
+function lengthened(bytes: Buffer, random: () => number): Buffer {
+  const stray = Buffer.from(Array.from({ length: 1 + below(3, random) }, () => below(256, random)));
+  return random() < 0.5 ? Buffer.concat([stray, bytes]) : Buffer.concat([bytes, stray]);
 }
 
 const dataBytes = (answer: Buffer): number => answer.length - 9;
@@ -195,6 +230,32 @@ const KINDS: Readonly<Record<string, FaultKind>> = {
     number: { unit: 'address', standard: 0 },
     answer: (a, { number, start, count }) => send(start <= number && number < start + count ? exception(a, 2) : a),
   },
+  'silent-above': {
+    text: 'stays silent when asked for more registers than this',
+    number: { unit: 'registers', standard: 40 },
+    answer: (a, { number, count }) => (count > number ? [] : send(a)),
+  },
+  'deaf-after-connect': {
+    text: 'does not answer so soon after connecting',
+    number: ms(2000),
+    connection: (number) => ({ deafMs: number }),
+  },
+  'zero-transaction-id': {
+    text: 'answers rightly, with transaction id 0',
+    answer: (a) => send(withId(a, 0)),
+  },
+  'next-transaction-id': {
+    text: 'answers rightly, with the next transaction id',
+    answer: (a) => send(withId(a, (a.readUInt16BE(0) + 1) & 0xffff)),
+  },
+  'refuse-reconnect': {
+    text: 'refuses to be connected to again so soon',
+    number: ms(5000),
+    connection: (number) => ({ refuseReconnectMs: number }),
+  },
+  noise: { text: 'flips bits of the response on the line (RTU only)', line: flipped },
+  'dropped-bytes': { text: 'loses a byte of the response on the line (RTU only)', line: shortened },
+  'stray-bytes': { text: 'adds bytes before or behind the response on the line (RTU only)', line: lengthened },
   'one-connection': { text: 'takes a single connection', connection: () => ({ maxConnections: 1 }) },
   'idle-close': { text: 'closes idle connections', number: ms(20), connection: (number) => ({ idleCloseMs: number }) },
 };
@@ -219,11 +280,12 @@ export function faultNamed(name: string): Fault {
     });
   }
   const number = digits === undefined ? (kind.number?.standard ?? 0) : Number(digits);
-  const { answer, connection } = kind;
+  const { answer, connection, line } = kind;
   return {
     name,
     text: kind.text,
     ...(connection && { connection: connection(number) }),
+    ...(line && { line }),
     ...(answer && { answer: (frame: Buffer, asked: Asked) => answer(frame, { ...asked, number }) }),
   };
 }

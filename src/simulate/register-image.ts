@@ -2,7 +2,7 @@
 // exist: a read over them is refused, or filled, as the meter that is simulated does it.
 
 import { isBitTable, protocolLimit } from '../codec/words.js';
-import { byteCountOf, FUNCTION_CODES } from '../modbus/protocol.js';
+import { byteCountOf, FUNCTION_CODES } from '../modbus/request.js';
 import type { RegisterFunction } from '../model/meter.js';
 
 export interface ImageOptions {

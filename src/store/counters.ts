@@ -1,7 +1,8 @@
 // What a counter can have shown: tells the readings that lie on the counter's course from glitches, and a step that the
 // meter ran from a wrap, a reset, an exchange or a jump. Pure.
 //
-// The course is found by shortest path: every reading is either accepted or rejected, and the sum of costs is least.
+// A step is plausible if the counter can run that fast: by the largest power where it is known, else by the rates of the
+// steps around it on the longest run of readings that never falls. The course is found by shortest path: every reading is either accepted or rejected, and the sum of costs is least.
 // Rejecting a reading costs 1; accepting it costs nothing where the step from the accepted reading before it is plausible
 // (forward and not faster than the meter can run, or past the counter's range), and BREAK_COST where it is not. So a few
 // odd readings that the others go back from are glitches, and a new level that stays is a reset or a jump. A new level that
@@ -18,8 +19,6 @@ export interface CounterRules {
   readonly range: number | null;
   /** Most that the counter can run in an hour, in its unit; null: not known. */
   readonly maxPerHour: number | null;
-  /** Most that it has run in an hour so far, by accepted steps of good quality; null: no history. */
-  readonly historyPerHour: number | null;
   /** Moments at which the meter was exchanged, ms UTC, ascending. */
   readonly cuts: readonly number[];
 }
@@ -48,8 +47,12 @@ export interface CounterResult {
 const BREAK_COST = 3.5;
 /** The accepted reading of an earlier quarter stands for many. */
 const BEFORE_COST = 2 * BREAK_COST;
-/** A step is plausible up to so many times the rate of its neighbours, or of the history. */
+/** A step is plausible up to so many times the usual rate around it. */
 const RATE_MARGIN = 20;
+/** The same where only earlier rates are known: a load may have begun. Up to there the step is counted as `unchecked`. */
+const EARLIER_MARGIN = 1_000;
+/** Fewer later steps than this tell nothing: two glitches on end may rise. */
+const CONFIRMING = 3;
 /** Steps on each side of a step that tell the rate around it. */
 const NEIGHBOURS = 8;
 /** Readings further apart than this are a gap. */
@@ -66,39 +69,39 @@ type Step =
   | { readonly kind: 'noise'; readonly increase: 0 };
 
 /**
- * What a counter ran from `before` (the last accepted reading of earlier quarters; null: none) over `readings`, in order of
- * time. Readings that are not finite must have been left out.
+ * What a counter ran over `readings`, in order of time, since the last one of `before`: accepted readings of earlier quarters,
+ * oldest first, of which the others only tell how fast the counter usually runs. Readings that are not finite must have been
+ * left out.
  */
 export function countSteps(
-  before: CounterReading | null,
+  before: readonly CounterReading[],
   readings: readonly CounterReading[],
   rules: CounterRules,
 ): CounterResult {
-  const points = before === null ? readings : [before, ...readings];
-  if (readings.length === 0) return { increase: 0, quality: 'good', accepted: before };
-  const stepOf = stepBetween(points, rules);
-  const course = courseOf(points, before !== null, stepOf);
+  const start = before.at(-1) ?? null;
+  if (readings.length === 0) return { increase: 0, quality: 'good', accepted: start };
+  const points = start === null ? readings : [start, ...readings];
+  const stepOf = stepBetween(points, before, rules);
+  const course = courseOf(points, start !== null, stepOf);
+  const isWhole = course.length === points.length;
+  // A large step at the very end may be a glitch: it is counted when the next quarter confirms it.
+  while (course.length > 3 && stepOf(course.at(-2) as number, course.at(-1) as number).kind === 'unchecked')
+    course.pop();
   let increase = 0;
   let quality: Quality = 'good';
   const worsen = (other: Quality) => {
     if (qualities.indexOf(other) > qualities.indexOf(quality)) quality = other;
   };
-  const first = before === null ? 0 : 1;
-  const rejected = points.length - course.length;
-  if (rejected > 0 && !isJitter(points, course)) worsen('suspect');
-  if (before !== null && course[0] !== 0) worsen('suspect');
+  if (!isWhole && !isJitter(points, course)) worsen('suspect');
   for (let i = 1; i < course.length; i++) {
     const [from, to] = [course[i - 1] as number, course[i] as number];
     const step = stepOf(from, to);
     increase += step.increase;
     worsen(qualityOf(step));
-    const [a, b] = [points[from] as CounterReading, points[to] as CounterReading];
-    if (b.ts - a.ts > GAP_MS) worsen('gap');
+    if ((points[to] as CounterReading).ts - (points[from] as CounterReading).ts > GAP_MS) worsen('gap');
   }
   const last = course.at(-1);
-  const accepted = last === undefined ? before : (points[last] as CounterReading);
-  if (course.length === 0 || (first === 1 && course.length === 1 && course[0] === 0)) worsen('suspect');
-  return { increase, quality, accepted };
+  return { increase, quality, accepted: last === undefined ? start : (points[last] as CounterReading) };
 }
 
 function qualityOf({ kind }: Step): Quality {
@@ -114,31 +117,29 @@ function qualityOf({ kind }: Step): Quality {
 }
 
 /** What a step between two of the points means. */
-function stepBetween(points: readonly CounterReading[], rules: CounterRules): (from: number, to: number) => Step {
-  const rates = points.slice(1).map((point, i) => {
-    const previous = points[i] as CounterReading;
-    const hours = Math.max(1, point.ts - previous.ts) / HOUR_MS;
-    return { at: i, perHour: (point.value - previous.value) / hours };
-  });
-  const rising = rates.filter(({ perHour }) => perHour > 0);
-  /** A rate that the readings around a step make credible; null: there are none. */
-  const credibleAround = (from: number, to: number): number | null => {
-    const before = rising.filter(({ at }) => at < from).slice(-NEIGHBOURS);
-    const after = rising.filter(({ at }) => at >= to).slice(0, NEIGHBOURS);
-    const around = [median(before), median(after)].filter((rate) => rate !== null);
-    return around.length === 0 ? null : Math.max(...around);
-  };
+function stepBetween(
+  points: readonly CounterReading[],
+  before: readonly CounterReading[],
+  rules: CounterRules,
+): (from: number, to: number) => Step {
+  const rising = risesOf(points);
+  const earlier = medianRate(risesOf(before).slice(-NEIGHBOURS));
+  const resolution = rising.reduce((least, { by }) => Math.min(least, by), Number.POSITIVE_INFINITY);
   const plausible = (from: number, to: number, increase: number): 'yes' | 'no' | 'unknown' => {
     const [a, b] = [points[from] as CounterReading, points[to] as CounterReading];
     const hours = Math.max(1, b.ts - a.ts) / HOUR_MS;
     const slack = 4 * NOISE * Math.max(Math.abs(a.value), Math.abs(b.value));
-    if (rules.maxPerHour !== null)
-      return increase <= rules.maxPerHour * hours + smallest(rising, points) + slack ? 'yes' : 'no';
-    const around = credibleAround(from, to);
-    const credible = Math.max(around ?? 0, rules.historyPerHour ?? 0);
-    if (credible === 0) return 'unknown';
-    if (increase <= RATE_MARGIN * credible * hours + slack) return 'yes';
-    return 'no';
+    if (rules.maxPerHour !== null) {
+      const digit = Number.isFinite(resolution) ? resolution : 0;
+      return increase <= rules.maxPerHour * hours + digit + slack ? 'yes' : 'no';
+    }
+    const rateBefore = medianRate(rising.filter((rise) => rise.to <= from).slice(-NEIGHBOURS)) ?? earlier;
+    const after = rising.filter((rise) => rise.from >= to).slice(0, NEIGHBOURS);
+    const rateAfter = after.length < CONFIRMING ? null : medianRate(after);
+    const usual = Math.max(rateBefore ?? 0, rateAfter ?? 0);
+    if (usual === 0) return 'unknown';
+    if (increase <= RATE_MARGIN * usual * hours + slack) return 'yes';
+    return rateAfter === null && increase <= EARLIER_MARGIN * usual * hours ? 'unknown' : 'no';
   };
   return (from, to) => {
     const [a, b] = [points[from] as CounterReading, points[to] as CounterReading];
@@ -216,30 +217,57 @@ function courseOf(
 
 /** Whether the rejected points are all off by no more than a few steps of the course: the last digits tremble. */
 function isJitter(points: readonly CounterReading[], course: readonly number[]): boolean {
-  const rises = course
-    .slice(1)
-    .map((to, i) => (points[to] as CounterReading).value - (points[course[i] as number] as CounterReading).value);
-  const typical = Math.max(0, ...rises);
-  const accepted = new Set(course);
-  let reference = course[0] === undefined ? null : (points[course[0]] as CounterReading).value;
+  const accepted = course.map((index) => points[index] as CounterReading);
+  const typical = median(risesOf(accepted).map(({ by }) => by)) ?? 0;
+  const isAccepted = new Set(course);
+  let reference = accepted[0]?.value ?? Number.NaN;
+  return points.every(({ value }, i) => {
+    if (isAccepted.has(i)) reference = value;
+    return Math.abs(value - reference) <= 3 * typical;
+  });
+}
+
+interface Rise {
+  /** Indexes of the two readings. */
+  readonly from: number;
+  readonly to: number;
+  readonly by: number;
+  readonly perHour: number;
+}
+
+/** The rises along the longest run of points that never falls: glitches are not on it. */
+function risesOf(points: readonly CounterReading[]): Rise[] {
+  const run = longestRun(points);
+  return run.slice(1).flatMap((to, i) => {
+    const from = run[i] as number;
+    const [a, b] = [points[from] as CounterReading, points[to] as CounterReading];
+    const by = b.value - a.value;
+    return by > 0 ? [{ from, to, by, perHour: by / (Math.max(1, b.ts - a.ts) / HOUR_MS) }] : [];
+  });
+}
+
+/** Indexes of the longest run of values that never falls, by patience sorting. */
+function longestRun(points: readonly CounterReading[]): number[] {
+  /** By length of run less 1: index of the run's last point with the lowest value. */
+  const ends: number[] = [];
+  const previous: number[] = [];
   for (const [i, { value }] of points.entries()) {
-    if (accepted.has(i)) reference = value;
-    else if (reference === null || Math.abs(value - reference) > 3 * typical) return false;
+    let [low, high] = [0, ends.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((points[ends[middle] as number] as CounterReading).value <= value) low = middle + 1;
+      else high = middle;
+    }
+    previous.push(low === 0 ? -1 : (ends[low - 1] as number));
+    ends[low] = i;
   }
-  return true;
+  const run: number[] = [];
+  for (let i = ends.at(-1) ?? -1; i >= 0; i = previous[i] as number) run.unshift(i);
+  return run;
 }
 
-/** The smallest rise between neighbouring points: the counter's resolution, or less. */
-function smallest(rising: readonly { readonly at: number }[], points: readonly CounterReading[]): number {
-  let least = Number.POSITIVE_INFINITY;
-  for (const { at } of rising) {
-    least = Math.min(least, (points[at + 1] as CounterReading).value - (points[at] as CounterReading).value);
-  }
-  return Number.isFinite(least) ? least : 0;
-}
+const medianRate = (rises: readonly Rise[]): number | null => median(rises.map(({ perHour }) => perHour));
 
-function median(rates: readonly { readonly perHour: number }[]): number | null {
-  if (rates.length === 0) return null;
-  const sorted = rates.map(({ perHour }) => perHour).sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? null;
-}
+/** The lower one of the two in the middle. */
+const median = (values: readonly number[]): number | null =>
+  values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? null;

@@ -65,7 +65,7 @@ function storeOn(backend: Backend, dialect: Dialect): Store {
   let closed: Promise<void> | null = null;
   const open = () => {
     // Prisma would connect again by itself.
-    if (closed) throw new StoreFailure({ code: 'store-closed', message: 'the store has been closed', remedy: 'spool' });
+    if (closed) throw closedFailure();
     return backend;
   };
   const keyed = (meters: readonly MeterInfo[]) => meters.map((meter) => [keys.keyOf(meter), describe(meter)] as const);
@@ -88,15 +88,19 @@ function storeOn(backend: Backend, dialect: Dialect): Store {
         return meter ? [pollOf(data, meter)] : [];
       });
     },
+    identities: async (meters) => new Map(await open().identities(meters)),
     check: async () => open().check(),
     maintain: async (now) => open().maintain(now),
-    ...(lease ? { lease: async (request) => (open(), lease(request)) } : {}),
+    ...(lease ? { lease: async (request) => (closed ? Promise.reject(closedFailure()) : lease(request)) } : {}),
     close() {
       closed ??= backend.close();
       return closed;
     },
   };
 }
+
+const closedFailure = () =>
+  new StoreFailure({ code: 'store-closed', message: 'the store has been closed', remedy: 'spool' });
 
 const pollOf = ({ meter: _, missing, ...data }: PollData, meter: MeterInfo): Poll => ({
   ...data,

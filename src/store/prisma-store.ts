@@ -7,7 +7,7 @@ import { toStoreFailure } from './failure.js';
 import { Meters } from './meters.js';
 import type { PollRow, Rows } from './rows.js';
 import type { Statements } from './statements.js';
-import type { LeaseRequest, MeterChange } from './store.js';
+import type { LeaseRequest, MeterChange, MeterIdentity } from './store.js';
 import { Upkeep, type UpkeepOptions } from './upkeep.js';
 
 /** A poll as the database has it. */
@@ -34,6 +34,7 @@ export interface Backend {
   ): Promise<readonly MeterChange[]>;
   newestSlots(meters: readonly string[]): Promise<readonly (readonly [name: string, slot: number])[]>;
   newestPolls(meters: readonly (readonly [key: number, meter: MeterInfo])[]): Promise<readonly PollData[]>;
+  identities(meters: readonly string[]): Promise<readonly (readonly [name: string, identity: MeterIdentity])[]>;
   check(): Promise<void>;
   maintain(now: number): Promise<boolean>;
   lease?(request: LeaseRequest): Promise<string | null>;
@@ -73,6 +74,7 @@ export class PrismaStore implements Backend {
       const unknown = rows.newMeters.filter(([key]) => !this.#meters.knows(key));
       if (unknown.length > 0) await this.#meters.enter(unknown, oldestTime(rows));
       await runAll(this.#db, this.#insert(rows));
+      await this.#keepSerialNumbers(rows);
     });
   }
 
@@ -122,6 +124,27 @@ export class PrismaStore implements Backend {
     });
   }
 
+  identities(names: readonly string[]): Promise<readonly (readonly [string, MeterIdentity])[]> {
+    return this.#translated(async () => {
+      const meters = await this.#db.meter.findMany({
+        where: { name: { in: [...names] } },
+        select: { id: true, name: true },
+      });
+      const events = await this.#db.event.findMany({
+        where: { meterId: { in: meters.map(({ id }) => id) }, what: { in: ['exchanged', 'firmware'] } },
+        orderBy: { ts: 'asc' },
+      });
+      return meters.flatMap(({ id, name }) => {
+        const newest = (what: string) =>
+          events.findLast((event) => event.meterId === id && event.what === what)?.after ?? null;
+        const [serialNumber, firmware] = [newest('exchanged'), newest('firmware')];
+        return serialNumber === null && firmware === null
+          ? []
+          : [[name, { serialNumber, model: null, firmware }] as const];
+      });
+    });
+  }
+
   check(): Promise<void> {
     return this.#translated(async () => {
       await this.#db.$queryRawUnsafe('SELECT 1');
@@ -161,6 +184,13 @@ export class PrismaStore implements Backend {
     ];
     add(insertDirty, this.#upkeep.lateQuarters(spans));
     return statements;
+  }
+
+  async #keepSerialNumbers({ events }: Pick<Rows, 'events'>): Promise<void> {
+    for (const { meter, what, after } of events) {
+      if (what !== 'exchanged') continue;
+      await this.#db.meter.update({ where: { id: this.#meters.idsOf(meter).meterId }, data: { serialNumber: after } });
+    }
   }
 
   #pollColumns(poll: PollRow): readonly unknown[] {

@@ -33,8 +33,6 @@ export interface QuarterTopic {
   readonly counterRange: number | null;
   /** Most that the counter can run in an hour, in its unit; null: not known. */
   readonly maxPerHour: number | null;
-  /** Most that it has run in an hour so far; null: not known. */
-  readonly historyPerHour: number | null;
 }
 
 export interface Quarter {
@@ -45,8 +43,8 @@ export interface Quarter {
   readonly polls: readonly StoredPoll[];
   /** Those that overlap this quarter. */
   readonly gaps: readonly StoredGap[];
-  /** The newest accepted reading before this quarter, by topic id. */
-  readonly accepted: ReadonlyMap<number, CounterReading>;
+  /** The newest accepted readings before this quarter, oldest first, by topic id. */
+  readonly accepted: ReadonlyMap<number, readonly CounterReading[]>;
   /** Moments at which the meter was exchanged, ms UTC. */
   readonly cuts: readonly number[];
   /** Metrics that the meter has now: what a gap lacks per slot where the quarter has no poll to tell. */
@@ -102,10 +100,9 @@ function rollUpTopic(topic: QuarterTopic, { polls, accepted, cuts }: Quarter): R
   }
   const counter =
     topic.kind === 'counter'
-      ? countSteps(accepted.get(topic.id) ?? null, readings, {
+      ? countSteps(accepted.get(topic.id) ?? [], readings, {
           range: topic.counterRange,
           maxPerHour: topic.maxPerHour,
-          historyPerHour: topic.historyPerHour,
           cuts,
         })
       : null;

@@ -6,7 +6,8 @@ import type { Dialect } from './store.js';
 export interface Statements {
   readonly dialect: Dialect;
   /**
-   * Each takes one parameter, a JSON array with an array of columns per row; rows whose key exists change nothing.
+   * Each takes one parameter, a JSON array with an array of columns per row; rows whose key exists change nothing, but
+   * for gaps, of which the longer one stays.
    * - polls: meter_id, slot, read_at, duration_ms, requests, expected, stored, by_hand (0, 1), readings, missing, error;
    *   `readings` as `formatReadings` gives them, `missing` as JSON text
    * - gaps: meter_id, ts, until, reason, slots · events: meter_id, ts, what, before, after · dirty: meter_id, bucket
@@ -35,7 +36,7 @@ export interface Statements {
   readonly polls: string;
   /** Parameters: JSON array of meter ids, from, until. Rows: meter_id, ts, until, reason, slots of gaps that overlap. */
   readonly gaps: string;
-  /** Parameters: JSON array of meter ids, bucket. Rows: topic_id, ts, value: the newest accepted reading before the bucket. */
+  /** Parameters: JSON array of meter ids, bucket. Rows: topic_id, ts, value: the accepted readings of the newest 8 rollups before the bucket. */
   readonly accepted: string;
   /** Parameters: JSON array of meter ids. Rows: meter_id, bucket: the newest quarter with coverage. */
   readonly newestCoverage: string;

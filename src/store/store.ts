@@ -11,7 +11,8 @@ export interface Store {
   readonly dialect: Dialect;
   /**
    * Records polls, gaps and events: all of them or none; durable when it resolves. Meters and topics that are new appear by
-   * themselves. Writing the same (meter, slot) again changes nothing. Rejects with a StoreFailure only.
+   * themselves. Writing the same (meter, slot) again changes nothing; of two gaps of a meter that start together the longer
+   * one stays (a gap `lost` that was written may have grown meanwhile). Rejects with a StoreFailure only.
    */
   write(batch: Batch): Promise<void>;
   /**
@@ -24,6 +25,8 @@ export interface Store {
   newestSlots(meters: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /** The newest poll of each meter, for the latest values after a restart; values of retired topics are NaN. */
   newestPolls(meters: readonly MeterInfo[]): Promise<readonly Poll[]>;
+  /** The serial number and firmware that each meter was last seen with; meters of which neither is known are left out. */
+  identities(meters: readonly string[]): Promise<ReadonlyMap<string, MeterIdentity>>;
   /** Resolves when the database answers. */
   check(): Promise<void>;
   /** One small step of upkeep (rollups, coverage, retention, calendar); true: there is more to do. */
@@ -34,6 +37,12 @@ export interface Store {
    */
   lease?(request: LeaseRequest): Promise<string | null>;
   close(): Promise<void>;
+}
+
+export interface MeterIdentity {
+  readonly serialNumber: string | null;
+  readonly model: string | null;
+  readonly firmware: string | null;
 }
 
 /** One difference between the configuration and the database, entered there. */

@@ -227,7 +227,12 @@ export class Upkeep {
       const accepted = acceptedByTopic(await this.#rows<AcceptedColumns>(statements.accepted, meterIds, bucket));
       const exchanged = groupBy(
         await this.#db.event.findMany({
-          where: { meterId: { in: [...meterIds] }, what: 'exchanged', ts: { lte: new Date(until) } },
+          where: {
+            meterId: { in: [...meterIds] },
+            what: 'exchanged',
+            before: { not: null },
+            ts: { lte: new Date(until) },
+          },
         }),
         ({ meterId }) => meterId,
       );
@@ -297,7 +302,7 @@ export class Upkeep {
     const before = acceptedByTopic(await this.#rows<AcceptedColumns>(this.#statements.accepted, meterIds, bucket + 1));
     const changed = new Set<number>();
     for (const [id, topicId, , , , , , , , , , , , value, ts] of rollups) {
-      const old = before.get(topicId);
+      const old = before.get(topicId)?.at(-1);
       if (value !== null && (old?.value !== value || old.ts !== ts)) changed.add(id);
     }
     return meterIds.filter((id) => changed.has(id));
@@ -401,8 +406,18 @@ function groupBy<Row>(rows: readonly Row[], keyOf: (row: Row) => number): Map<nu
 
 const meterIdOf = ({ meter_id }: { readonly meter_id: number | bigint }): number => Number(meter_id);
 
-const acceptedByTopic = (rows: readonly AcceptedColumns[]): Map<number, CounterReading> =>
-  new Map(rows.map(({ topic_id, ts, value }) => [Number(topic_id), { ts: Number(ts), value }]));
+/** Oldest first; quarters without a new accepted reading repeat the one before. */
+function acceptedByTopic(rows: readonly AcceptedColumns[]): Map<number, CounterReading[]> {
+  const byTopic = new Map<number, CounterReading[]>();
+  for (const [id, own] of groupBy(rows, ({ topic_id }) => Number(topic_id))) {
+    const readings = own.map(({ ts, value }) => ({ ts: Number(ts), value })).sort((a, b) => a.ts - b.ts);
+    byTopic.set(
+      id,
+      readings.filter(({ ts }, i) => ts !== readings[i - 1]?.ts),
+    );
+  }
+  return byTopic;
+}
 
 const storedPoll = (row: PollColumns): StoredPoll => ({
   slot: Number(row.slot),
@@ -426,7 +441,6 @@ function quarterTopic(topic: TopicRow, maxPowerW: number | null): QuarterTopic {
     kind: topic.kind,
     counterRange: topic.counterRange,
     maxPerHour: topic.kind === 'counter' ? (topic.maximum ?? maxPerHourOf(topic.unit, maxPowerW)) : null,
-    historyPerHour: null,
   };
 }
 

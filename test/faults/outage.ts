@@ -13,7 +13,7 @@ export interface OutageResult extends Written {
   readonly stored: number;
   readonly spooled: number;
   /** From the last start of the server to an empty spool. */
-  readonly drainMs: number;
+  readonly replayMs: number;
   /** The longest that a slot took to be durable. */
   readonly longestMs: number;
 }
@@ -30,18 +30,18 @@ export async function outageRun(options: {
   const acknowledged = new Set<number>();
   const child = new RecordingProcess({ load, url: server.url, spool, acknowledged });
   const slots = (count: number) => child.until('', child.count('') + count);
-  let drainMs = 0;
+  let replayMs = 0;
   let ended = false;
   try {
     await child.until('stored', awaySlots);
     for (let outage = 0; outage < outages; outage++) {
-      const drained = child.count('spool drained');
+      const replayed = child.count('spool replayed');
       await server.stop();
       await slots(awaySlots);
       await server.start();
       const started = performance.now();
-      await child.until('spool drained', drained + 1);
-      drainMs = performance.now() - started;
+      await child.until('spool replayed', replayed + 1);
+      replayMs = performance.now() - started;
       await child.until('stored', child.count('stored') + awaySlots);
     }
     await child.end();
@@ -58,7 +58,7 @@ export async function outageRun(options: {
     ...written,
     stored: child.count('stored'),
     spooled: child.count('spooled'),
-    drainMs,
+    replayMs,
     longestMs: child.longestMs,
   };
 }

@@ -1,5 +1,5 @@
 // A collector's recording half as a process of its own, to be killed: meters that are "read" at every slot, each slot's
-// number written to stdout once its readings are durable. A line on stdin ends it when the spool is drained.
+// number written to stdout once its readings are durable. A line on stdin ends it when the spool is empty.
 
 import { writeSync } from 'node:fs';
 import process from 'node:process';
@@ -22,6 +22,9 @@ const recorder = await openRecorder({
   writeLimitMs: 1000,
 });
 
+recorder.setMeters(meters);
+await recorder.started();
+
 let ending = false;
 process.stdin.once('data', () => {
   ending = true;
@@ -29,6 +32,7 @@ process.stdin.once('data', () => {
 
 const under = new Set<Promise<void>>();
 let slot = Math.ceil(Date.now() / load.intervalMs) * load.intervalMs;
+recorder.begin(meters.map((meter) => ({ meter, slot, intervalMs: load.intervalMs })));
 say('started');
 while (!ending) {
   await systemClock.sleep(slot - Date.now());
@@ -36,8 +40,8 @@ while (!ending) {
   const began = performance.now();
   const work = recorder
     .record({ polls: meters.map((meter, index) => pollAt(meter, index, now)), gaps: [] })
-    .then((fate) => {
-      say(`${fate} ${now} ${Math.round(performance.now() - began)}`);
+    .then((outcome) => {
+      say(`${outcome} ${now} ${Math.round(performance.now() - began)}`);
       under.delete(work);
     });
   under.add(work);

@@ -53,6 +53,8 @@ export function msOf(dialect: Dialect, column: string): string {
 export interface Written {
   readonly readings: number;
   readonly slots: number;
+  /** Slots while no collector ran. */
+  readonly downSlots: number;
 }
 
 /** Every acknowledged slot is there with all its readings, each once; every reading is one that was written. */
@@ -84,5 +86,32 @@ export async function assertWritten(url: string, load: Load, acknowledged: Reado
   const meters = `SELECT id FROM meter WHERE name LIKE '${prefix}/%'`;
   const [polls] = await sqlRows(dialect, url, `SELECT count(*) FROM poll WHERE meter_id IN (${meters})`);
   assert.equal(Number(polls?.[0]), perSlot.size * load.meters, 'one poll per meter and slot');
-  return { readings: rows.length, slots: perSlot.size };
+  const downSlots = await assertGaps(url, load, [...perSlot.keys()], meters);
+  return { readings: rows.length, slots: perSlot.size, downSlots };
+}
+
+/** Each slot between the first and the last poll that is no poll lies in one gap `down`, and no other slot does. */
+async function assertGaps(url: string, load: Load, polled: readonly number[], meters: string): Promise<number> {
+  const { dialect, intervalMs } = load;
+  const rows = await sqlRows(
+    dialect,
+    url,
+    `SELECT meter_id, ${msOf(dialect, 'ts')}, ${msOf(dialect, 'until')}, slots, reason FROM gap
+      WHERE meter_id IN (${meters}) AND reason IN ('down', 'missed', 'lost') ORDER BY 1, 2`,
+  );
+  const [first, last] = [Math.min(...polled), Math.max(...polled)];
+  const missing: number[] = [];
+  const isPolled = new Set(polled);
+  for (let slot = first; slot <= last; slot += intervalMs) if (!isPolled.has(slot)) missing.push(slot);
+  const perMeter = new Map<unknown, number[]>();
+  for (const [meter, from, until, slots, reason] of rows) {
+    assert.equal(reason, 'down');
+    assert.equal(Number(slots), (Number(until) - Number(from)) / intervalMs, 'slots in the gap');
+    const covered = perMeter.get(meter) ?? [];
+    for (let slot = Number(from); slot < Number(until); slot += intervalMs) covered.push(slot);
+    perMeter.set(meter, covered);
+  }
+  assert.equal(perMeter.size, missing.length === 0 ? 0 : load.meters, 'meters with gaps');
+  for (const covered of perMeter.values()) assert.deepEqual(covered, missing, 'slots in gaps are those without a poll');
+  return missing.length;
 }

@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { type TestContext, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { openLinkPool } from '../../src/modbus/pool.js';
-import { pace } from '../../src/pace.js';
 
 const request = { unitId: 1, function: 'holding', start: 0, count: 2 } as const;
 
@@ -40,25 +39,4 @@ test('an answer that came while the process stood still counts, though its time 
   await new Promise((resolve) => setImmediate(resolve));
   block(400);
   assert.equal((await reading).toString('hex'), '12345678');
-});
-
-/** What begins goes before what was answered, which waits meanwhile, unread. */
-async function readBehind(t: TestContext, answers: 'write' | 'end', wait: { timeoutMs: number; busyMs: number }) {
-  const { meter, link } = await meterThat(
-    t,
-    `parentPort.postMessage('asked'); setTimeout(() => socket.${answers}(answer), 50);`,
-  );
-  const asked = once(meter, 'message');
-  const reading = link.read(request, { timeoutMs: wait.timeoutMs, pauseMs: 0 });
-  await asked;
-  for (let ms = 0; ms < wait.busyMs; ms += 50) pace('begin', () => block(50));
-  return (await reading).toString('hex');
-}
-
-test('an answer counts though the meter hung up before anybody looked at it', async (t) => {
-  assert.equal(await readBehind(t, 'end', { timeoutMs: 5000, busyMs: 400 }), '12345678');
-});
-
-test('an answer counts though its time was over before anybody looked at it', async (t) => {
-  assert.equal(await readBehind(t, 'write', { timeoutMs: 1000, busyMs: 1500 }), '12345678');
 });

@@ -56,6 +56,14 @@ const EXPECTED: Readonly<Record<string, 'value' | ModbusFailureKind | readonly M
   'hole:200': 'value',
   'one-connection': 'value',
   'idle-close:20': 'value',
+  'silent-above:9': 'timeout',
+  'deaf-after-connect:60000': 'timeout',
+  'zero-transaction-id': 'bad-answer',
+  'next-transaction-id': 'bad-answer',
+  'refuse-reconnect:60000': ['unreachable', 'disconnected'],
+  noise: 'value',
+  'dropped-bytes': 'value',
+  'stray-bytes': 'value',
 };
 
 /** Of a peer's answer: part of the right one, or not. */

@@ -121,9 +121,12 @@ describe('a link', { timeout: 60_000 }, () => {
   test('fails all who wait when the meter cannot be reached, with one attempt', async () => {
     await server.close();
     const results = await Promise.allSettled(Array.from({ length: 50 }, (_, i) => read(i, 1)));
-    const reasons = new Set(results.map((result) => result.status === 'rejected' && result.reason));
-    assert.equal(reasons.size, 1, 'one attempt, one failure for all');
-    failure('unreachable', /refused/)([...reasons][0]);
+    results.forEach((result, i) => {
+      assert.equal(result.status, 'rejected');
+      failure('unreachable', /refused/)(result.reason);
+      assert.deepEqual(result.reason.request, { unitId: 1, function: 'holding', start: i, count: 1 });
+      assert.equal(result.reason.cause, results[0]?.status === 'rejected' && results[0].reason.cause, 'one attempt');
+    });
   });
 
   test('a name that does not exist is an unreachable meter', async () => {
@@ -176,20 +179,8 @@ describe('a link', { timeout: 60_000 }, () => {
       await read(0, 1, 1, { ...OPTIONS, timeoutMs: before });
       const begun = performance.now();
       await assert.rejects(read(0, 1, 9, { ...OPTIONS, timeoutMs }), failure('timeout', new RegExp(`${timeoutMs} ms`)));
-      assert.ok(performance.now() - begun >= timeoutMs);
+      assert.ok(performance.now() - begun >= timeoutMs - 2);
     }
-  });
-
-  test('many requests share one listener on their signal', async () => {
-    const { signal } = new AbortController();
-    let listeners = 0;
-    const add = signal.addEventListener.bind(signal);
-    signal.addEventListener = (...args: Parameters<typeof add>) => {
-      listeners++;
-      add(...args);
-    };
-    await Promise.all(Array.from({ length: 100 }, (_, i) => read(i, 1, 1, { ...OPTIONS, signal })));
-    assert.equal(listeners, 1);
   });
 
   test('waits the pause from the end of one request to the start of the next', async () => {

@@ -1,11 +1,13 @@
-# A Modbus TCP server that is not ours, for test/modbus/foreign-peers.test.ts. Reads {"unit": {"address": word}} from its
-# standard input, prints its port, and ends with its input's end.
+# A Modbus server that is not ours, for test/modbus/. Arguments: nothing (MBAP on TCP), `rtu` (RTU frames on TCP), or
+# `serial PATH`. Reads {"unit": {"address": word}} from its standard input, prints its port (0: serial) when it serves, and
+# ends with its input's end.
 import asyncio
 import json
 import sys
 
 from pymodbus.datastore import ModbusServerContext, ModbusSlaveContext, ModbusSparseDataBlock
-from pymodbus.server.async_io import ModbusTcpServer
+from pymodbus.server.async_io import ModbusSerialServer, ModbusTcpServer
+from pymodbus.transaction import ModbusRtuFramer, ModbusSocketFramer
 
 
 async def main():
@@ -16,10 +18,23 @@ async def main():
         )
         for unit, image in images.items()
     }
-    server = ModbusTcpServer(ModbusServerContext(slaves=slaves, single=False), address=("127.0.0.1", 0))
-    task = asyncio.ensure_future(server.serve_forever())
-    await server.serving
-    print(server.server.sockets[0].getsockname()[1], flush=True)
+    context = ModbusServerContext(slaves=slaves, single=False)
+    mode = sys.argv[1] if len(sys.argv) > 1 else "mbap"
+    if mode == "serial":
+        server = ModbusSerialServer(
+            context, framer=ModbusRtuFramer, port=sys.argv[2], baudrate=19200, timeout=0.01, ignore_missing_slaves=True
+        )
+        await server.start()
+        task = asyncio.ensure_future(server.serve_forever())
+        print(0, flush=True)
+    else:
+        framer = ModbusRtuFramer if mode == "rtu" else ModbusSocketFramer
+        server = ModbusTcpServer(
+            context, framer=framer, address=("127.0.0.1", 0), ignore_missing_slaves=mode == "rtu"
+        )
+        task = asyncio.ensure_future(server.serve_forever())
+        await server.serving
+        print(server.server.sockets[0].getsockname()[1], flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     task.cancel()
 

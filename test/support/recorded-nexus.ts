@@ -49,6 +49,13 @@ export function registers(): Map<number, number> {
   return image;
 }
 
+/** The recorded registers; units other than the recorded one hold other numbers in every register. */
+export function registersOf(unit: number): Map<number, number> {
+  const image = registers();
+  if (unit !== UNIT) for (const [address, word] of image) image.set(address, (word + unit * 257) & 0xffff);
+  return image;
+}
+
 export interface ForeignServer {
   readonly port: number;
   close(): Promise<void>;
@@ -80,11 +87,16 @@ export const python = ['python3', '/usr/bin/python3'].find(
   (program) => spawnSync(program, ['-c', 'import pymodbus.server.async_io']).status === 0,
 );
 
-export async function startPymodbus(program: string): Promise<ForeignServer> {
+/** `mode`: the script's arguments. Without `units`, one unit with the recorded registers. */
+export async function startPymodbus(
+  program: string,
+  { mode = [], units = [UNIT] }: { readonly mode?: readonly string[]; readonly units?: readonly number[] } = {},
+): Promise<ForeignServer> {
   const script = join(packageRoot, 'test/support/pymodbus-server.py');
-  const server = spawn(program, [script], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const server = spawn(program, [script, ...mode], { stdio: ['pipe', 'pipe', 'inherit'] });
   const ended = once(server, 'exit');
-  server.stdin.write(`${JSON.stringify({ [UNIT]: Object.fromEntries(registers()) })}\n`);
+  const images = Object.fromEntries(units.map((unit) => [unit, Object.fromEntries(registersOf(unit))]));
+  server.stdin.write(`${JSON.stringify(images)}\n`);
   const [line] = await once(createInterface(server.stdout), 'line');
   return {
     port: Number(line),

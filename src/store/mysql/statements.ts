@@ -29,7 +29,8 @@ WHERE true ON DUPLICATE KEY UPDATE meter_id = poll.meter_id`,
   insertGaps: `
 INSERT INTO gap (meter_id, ts, until, reason, slots)
 SELECT r.m, ${time('r.s')}, ${time('r.u')}, r.w, r.n FROM ${table('m INT', 's BIGINT', 'u BIGINT', 'w VARCHAR(32)', 'n INT')}
-WHERE true ON DUPLICATE KEY UPDATE meter_id = gap.meter_id`,
+WHERE true ON DUPLICATE KEY UPDATE
+  slots = IF(VALUES(until) > gap.until, VALUES(slots), gap.slots), until = GREATEST(VALUES(until), gap.until)`,
   insertEvents: `
 INSERT INTO event (meter_id, ts, what, \`before\`, \`after\`)
 SELECT r.m, ${time('r.s')}, r.w, r.b, r.a FROM ${table('m INT', 's BIGINT', 'w VARCHAR(16)', 'b TEXT', 'a TEXT')}
@@ -61,12 +62,17 @@ SELECT ${POLL} FROM poll JOIN (
   gaps: `
 SELECT meter_id, ${ms('ts')} AS ts, ${ms('until')} AS until, reason, slots FROM gap
 WHERE meter_id IN ${ids} AND gap.until > ${time('?')} AND gap.ts < ${time('?')}`,
+  // MySQL has no LIMIT in a subquery of IN: the newest 8 are numbered instead, among those of the last days.
   accepted: `
-SELECT t.id AS topic_id, ${ms('r.accepted_ts')} AS ts, r.accepted AS value
-FROM (SELECT id, meter_id FROM topic WHERE kind = 'counter' AND meter_id IN ${ids}) t
-JOIN rollup r ON r.meter_id = t.meter_id AND r.topic_id = t.id AND r.bucket =
-  (SELECT b.bucket FROM rollup b WHERE b.meter_id = t.meter_id AND b.topic_id = t.id AND b.bucket < ${time('?')} AND b.accepted IS NOT NULL
-   ORDER BY b.bucket DESC LIMIT 1)`,
+SELECT n.topic_id, n.ts, n.value FROM (
+  SELECT r.topic_id, ${ms('r.accepted_ts')} AS ts, r.accepted AS value,
+    row_number() OVER (PARTITION BY r.topic_id ORDER BY r.bucket DESC) AS place
+  FROM (SELECT id, meter_id FROM topic WHERE kind = 'counter' AND meter_id IN ${ids}) t
+  CROSS JOIN (SELECT ${time('?')} AS bucket) q
+  JOIN rollup r ON r.meter_id = t.meter_id AND r.topic_id = t.id AND r.accepted IS NOT NULL AND r.bucket < q.bucket
+    AND r.bucket >= coalesce((SELECT b.bucket FROM rollup b WHERE b.meter_id = t.meter_id AND b.topic_id = t.id AND b.bucket < q.bucket
+      AND b.accepted IS NOT NULL ORDER BY b.bucket DESC LIMIT 1 OFFSET 7), '1970-01-01')
+) n WHERE n.place <= 8`,
   newestCoverage: `
 SELECT m.id AS meter_id,
   (SELECT ${ms('c.bucket')} FROM coverage_quarter c WHERE c.meter_id = m.id ORDER BY c.bucket DESC LIMIT 1) AS bucket

@@ -25,7 +25,8 @@ SELECT ${c(0, '::int')}, ${time(c(1))}, ${time(c(2))}, ${c(3, '::int')}, ${c(4, 
 FROM ${rows} ON CONFLICT (meter_id, slot) DO NOTHING`,
   insertGaps: `
 INSERT INTO gap (meter_id, ts, until, reason, slots)
-SELECT ${c(0, '::int')}, ${time(c(1))}, ${time(c(2))}, ${c(3)}, ${c(4, '::int')} FROM ${rows} ON CONFLICT DO NOTHING`,
+SELECT ${c(0, '::int')}, ${time(c(1))}, ${time(c(2))}, ${c(3)}, ${c(4, '::int')} FROM ${rows} 
+ON CONFLICT (meter_id, ts, reason) DO UPDATE SET until = excluded.until, slots = excluded.slots WHERE excluded.until > gap.until`,
   insertEvents: `
 INSERT INTO event (meter_id, ts, what, before, after)
 SELECT ${c(0, '::int')}, ${time(c(1))}, ${c(2)}, ${c(3)}, ${c(4)} FROM ${rows} ON CONFLICT DO NOTHING`,
@@ -63,7 +64,7 @@ WHERE meter_id IN ${ids('$1')} AND ts < ${time('$3')} AND until > ${time('$2')}`
   accepted: `
 SELECT t.id AS topic_id, ${ms('r.accepted_ts')} AS ts, r.accepted AS value
 FROM topic t CROSS JOIN LATERAL (SELECT accepted, accepted_ts FROM rollup b WHERE b.meter_id = t.meter_id AND b.topic_id = t.id
-  AND b.bucket < ${time('$2')} AND b.accepted IS NOT NULL ORDER BY b.bucket DESC LIMIT 1) r
+  AND b.bucket < ${time('$2')} AND b.accepted IS NOT NULL ORDER BY b.bucket DESC LIMIT 8) r
 WHERE t.kind = 'counter' AND t.meter_id IN ${ids('$1')}`,
   newestCoverage: `
 SELECT m.value::int AS meter_id,

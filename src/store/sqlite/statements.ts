@@ -19,7 +19,8 @@ SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->
 FROM json_each(?1) WHERE true ON CONFLICT (slot, meter_id) DO NOTHING`,
   insertGaps: `
 INSERT INTO gap (meter_id, ts, until, reason, slots)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING`,
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?1)
+WHERE true ON CONFLICT DO UPDATE SET until = excluded.until, slots = excluded.slots WHERE excluded.until > gap.until`,
   insertEvents: `
 INSERT INTO event (meter_id, ts, what, before, after)
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING`,
@@ -50,9 +51,9 @@ SELECT ${POLL} FROM poll WHERE (slot, meter_id) IN
 SELECT meter_id, ts, until, reason, slots FROM gap WHERE meter_id IN ${ids('?1')} AND ts < ?3 AND until > ?2`,
   accepted: `
 SELECT t.id AS topic_id, r.accepted_ts AS ts, r.accepted AS value
-FROM topic t JOIN rollup r ON r.meter_id = t.meter_id AND r.topic_id = t.id AND r.bucket =
+FROM topic t JOIN rollup r ON r.meter_id = t.meter_id AND r.topic_id = t.id AND r.bucket IN
   (SELECT b.bucket FROM rollup b WHERE b.meter_id = t.meter_id AND b.topic_id = t.id AND b.bucket < ?2 AND b.accepted IS NOT NULL
-   ORDER BY b.bucket DESC LIMIT 1)
+   ORDER BY b.bucket DESC LIMIT 8)
 WHERE t.kind = 'counter' AND t.meter_id IN ${ids('?1')}`,
   newestCoverage: `
 SELECT m.value AS meter_id, (SELECT c.bucket FROM coverage_quarter c WHERE c.meter_id = m.value ORDER BY c.bucket DESC LIMIT 1) AS bucket

@@ -7,7 +7,7 @@ import type { Log } from '../../model/log.js';
 import type { MeterInfo } from '../../model/meter.js';
 import type { Backend, PollData } from '../prisma-store.js';
 import type { Rows } from '../rows.js';
-import { type MeterChange, StoreFailure } from '../store.js';
+import { type MeterChange, type MeterIdentity, StoreFailure } from '../store.js';
 import type { SqliteOptions } from './open.js';
 import { type Call, failureOf, type Method, OPENED, type Reply } from './worker-messages.js';
 
@@ -61,6 +61,10 @@ export class SqliteThread implements Backend {
 
   newestPolls(meters: readonly (readonly [number, MeterInfo])[]): Promise<readonly PollData[]> {
     return this.#call('newestPolls', meters) as Promise<readonly PollData[]>;
+  }
+
+  identities(meters: readonly string[]): Promise<readonly (readonly [string, MeterIdentity])[]> {
+    return this.#call('identities', meters) as Promise<readonly (readonly [string, MeterIdentity])[]>;
   }
 
   async check(): Promise<void> {

@@ -3,25 +3,25 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { type ExpectedAnswer, judgeAnswer, MAX_FRAME_BYTES } from '../../src/modbus/protocol.js';
+import { type ExpectedResponse, MAX_FRAME_BYTES, mbap } from '../../src/modbus/framing.js';
 
-const expected: ExpectedAnswer = { transactionId: 0x1234, unitId: 7, functionCode: 3, byteCount: 6 };
+const expected: ExpectedResponse = { transactionId: 0x1234, unitId: 7, functionCode: 3, byteCount: 6 };
 const answer = Buffer.from('12340000000907030611aa22bb33cc', 'hex');
 const exception = Buffer.from('123400000003078302', 'hex');
 
 const kindOf = (bytes: Uint8Array, wanted = expected): string => {
-  const verdict = judgeAnswer(bytes, bytes.length, wanted);
+  const verdict = mbap.judge(bytes, bytes.length, wanted);
   return typeof verdict === 'string' ? verdict : verdict.kind;
 };
 
 describe('the framing guard', { timeout: 60_000 }, () => {
   test('waits for the whole answer at every length, and for an exception', () => {
     for (let length = 0; length < answer.length; length++) {
-      assert.equal(judgeAnswer(answer, length, expected), 'incomplete', `${length}`);
+      assert.equal(mbap.judge(answer, length, expected), 'incomplete', `${length}`);
     }
-    assert.equal(kindOf(answer), 'answer');
+    assert.equal(kindOf(answer), 'response');
     for (let length = 0; length < exception.length; length++) {
-      assert.equal(judgeAnswer(exception, length, expected), 'incomplete', `${length}`);
+      assert.equal(mbap.judge(exception, length, expected), 'incomplete', `${length}`);
     }
     assert.equal(kindOf(exception), 'exception');
     assert.equal(kindOf(Buffer.concat([answer, Buffer.of(0)])), 'excess');
@@ -33,7 +33,7 @@ describe('the framing guard', { timeout: 60_000 }, () => {
         const flipped = Buffer.from(answer);
         flipped[byte] = (flipped[byte] as number) ^ (1 << bit);
         assert.ok(
-          !['answer', 'exception', 'excess', 'incomplete'].includes(kindOf(flipped)),
+          !['response', 'exception', 'excess', 'incomplete'].includes(kindOf(flipped)),
           `byte ${byte} bit ${bit}`,
         );
       }
@@ -51,7 +51,7 @@ describe('the framing guard', { timeout: 60_000 }, () => {
     ];
     for (const [hex, length, kind, message] of cases) {
       const bytes = Buffer.from(hex, 'hex');
-      const verdict = judgeAnswer(bytes, length, expected);
+      const verdict = mbap.judge(bytes, length, expected);
       assert.ok(typeof verdict === 'object', hex);
       assert.equal(verdict.kind, kind);
       assert.match(verdict.message, message);
@@ -71,7 +71,7 @@ describe('the framing guard', { timeout: 60_000 }, () => {
       fc.property(fc.oneof(near, noise, fc.tuple(near, noise).map(Buffer.concat)), (bytes) => {
         const head = (frame: Buffer) => frame.subarray(0, 9).toString('hex');
         const kind = kindOf(bytes);
-        if (kind === 'answer') return head(bytes) === head(answer) && bytes.length === answer.length;
+        if (kind === 'response') return head(bytes) === head(answer) && bytes.length === answer.length;
         if (kind === 'exception') return head(bytes).startsWith(head(exception).slice(0, 16)) && bytes.length === 9;
         if (kind === 'excess') return bytes.length > 9;
         return true;

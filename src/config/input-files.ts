@@ -2,7 +2,7 @@
 // among the files shipped with the program. A register map may also be given by its name alone (`eaton-pxm4000`).
 
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path';
+import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
 import { packageRoot } from '../model/paths.js';
 import { didYouMean } from './format-error.js';
 import type { Raw } from './source-value.js';
@@ -49,6 +49,13 @@ export class InputFiles {
     const names = shippedMapFiles().map((file) => basename(file, extname(file)));
     return `${looked}${didYouMean(basename(path, extname(path)), names)}`;
   }
+}
+
+/** How a person would name the map: a shipped one by its name, others by the path from `workingDirectory`. */
+export function mapReference(file: string, workingDirectory: string): string {
+  if (dirname(file) === resolve(shippedMaps)) return basename(file, extname(file));
+  const path = relative(workingDirectory, file);
+  return path.startsWith('..') ? file : path;
 }
 
 /** Absolute paths of the maps that come with the program, by name. */

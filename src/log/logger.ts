@@ -8,8 +8,8 @@ import winston from 'winston';
 import type { Config, LogLevel } from '../config/config.js';
 import { EmdcError } from '../model/errors.js';
 import type { Log, LogFields } from '../model/log.js';
+import { isSecretName, redact } from '../model/redact.js';
 import { LogFile } from './log-file.js';
-import { isSecretName, redact } from './redact.js';
 
 export interface Logger {
   readonly log: Log;

@@ -56,6 +56,8 @@ export class PrismaStore implements Backend {
   readonly #where: string;
   readonly #meters: Meters;
   readonly #upkeep: Upkeep;
+  /** Meters that were announced and have no rows yet: entering them may have failed. */
+  readonly #announced = new Map<number, MeterInfo>();
   readonly lease?: (request: LeaseRequest) => Promise<string | null>;
 
   constructor(options: PrismaStoreOptions) {
@@ -71,8 +73,9 @@ export class PrismaStore implements Backend {
 
   write(rows: Rows): Promise<void> {
     return this.#translated(async () => {
-      const unknown = rows.newMeters.filter(([key]) => !this.#meters.knows(key));
-      if (unknown.length > 0) await this.#meters.enter(unknown, oldestTime(rows));
+      for (const [key, meter] of rows.newMeters) if (!this.#meters.knows(key)) this.#announced.set(key, meter);
+      if (this.#announced.size > 0) await this.#meters.enter([...this.#announced], oldestTime(rows));
+      this.#announced.clear();
       await runAll(this.#db, this.#insert(rows));
       await this.#keepSerialNumbers(rows);
     });

@@ -8,8 +8,8 @@ import process from 'node:process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
-import { packageRoot } from '../../src/model/paths.js';
 import { openLinkPool } from '../../src/modbus/pool.js';
+import { packageRoot } from '../../src/model/paths.js';
 
 const MAP = `Metric Name,Metric Description,Metric Address,Metric Size,Scaling Factor,Data Type,Unit
 Voltage_AN,,10,2,1,FLOAT32,V

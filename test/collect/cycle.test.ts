@@ -3,11 +3,10 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { Cycles } from '../../src/collect/cycle.js';
 import { Latest } from '../../src/collect/latest.js';
-import { type PollRequest, type PollResult, unreadPoll } from '../../src/collect/poll-meter.js';
+import type { PollRequest, PollResult } from '../../src/collect/poll-meter.js';
+import { unreadPoll } from '../../src/collect/poll-values.js';
 import type { Meter } from '../../src/model/meter.js';
-import type { Gap, MissingReason, Poll } from '../../src/model/poll.js';
-import type { Beginning } from '../../src/record/account.js';
-import type { Batch, Fate } from '../../src/record/recorder.js';
+import type { Batch, Gap, MissingReason, Outcome, Poll, RunStart } from '../../src/model/poll.js';
 import { scheduleKeyOf } from '../../src/schedule/scheduler.js';
 import { meter, metric } from '../support/metric.js';
 import { RecordingLog } from '../support/recording-log.js';
@@ -28,7 +27,7 @@ class Site {
   readonly cycles: Cycles;
   readonly intervalMs: number;
   latencyMs = 20;
-  fate: Fate = 'stored';
+  outcome: Outcome = 'stored';
   recordMs = 0;
   slot: number;
 
@@ -42,14 +41,8 @@ class Site {
         log,
         random,
         latest: new Latest(meters),
-        recorder: { record: (batch) => this.#record(batch), begin: (beginnings) => this.#begin(beginnings) },
-        pollerOf: (subject) => ({
-          begin: (request, polled) =>
-            void this.#poll(subject, request).then(
-              (result) => polled.polled(result),
-              (error) => polled.brokeDown(error),
-            ),
-        }),
+        recorder: { record: (batch) => this.#record(batch), begin: (starts) => this.#begin(starts) },
+        pollerOf: (subject) => ({ poll: (request) => this.#poll(subject, request) }),
         nextSlotOf: ({ schedule: { intervalMs } }) =>
           intervalMs === null ? null : (Math.floor(clock.now() / intervalMs) + 1) * intervalMs,
       },
@@ -61,7 +54,7 @@ class Site {
   async slots(count: number): Promise<void> {
     for (let i = 0; i < count; i++) {
       await this.clock.runTo(this.slot);
-      const schedules = this.cycles.turns.map(({ meter }) => [scheduleKeyOf(meter.schedule), meter.schedule] as const);
+      const schedules = this.cycles.meters.map(({ meter }) => [scheduleKeyOf(meter.schedule), meter.schedule] as const);
       for (const schedule of new Map(schedules).values()) {
         if (schedule.intervalMs === null || this.slot % schedule.intervalMs !== 0) continue;
         this.cycles.run({ schedule, slot: this.slot, next: this.slot + schedule.intervalMs });
@@ -88,7 +81,7 @@ class Site {
       const values = all.values.map((_, index) => (missing.has(index) ? Number.NaN : slot));
       const poll = { ...all, missing, values, requests: 1, durationMs: clock.monotonic() - start };
       const answered = count < subject.metrics.length;
-      return { poll, answered, cut: false, roundTripMs: answered ? this.latencyMs : null, failure: null };
+      return { poll, answered, cut: false, roundTripMs: answered ? this.latencyMs : null, failure: null, events: [] };
     };
     const all = subject.metrics.length;
     const behaviour = this.behaviour.get(subject.name) ?? 'answers';
@@ -110,17 +103,17 @@ class Site {
     }
   }
 
-  #begin(beginnings: readonly Beginning[]): void {
-    for (const { meter, slot, after } of beginnings) this.records.push(`${meter.name} ${after} to ${slot}`);
+  #begin(starts: readonly RunStart[]): void {
+    for (const { meter, slot } of starts) this.records.push(`${meter.name} starts at ${slot}`);
   }
 
-  async #record({ polls, gaps }: Batch): Promise<Fate> {
+  async #record({ polls, gaps }: Batch): Promise<Outcome> {
     const spans = gaps.map(({ meter, from }) => `${meter.name} gap from ${from}`);
     this.records.push([...polls.map(({ meter, slot }) => `${meter.name} ${slot}`), ...spans].join(', '));
     await this.clock.sleep(this.recordMs);
     for (const poll of polls) this.polls.push({ poll, at: this.clock.now() });
     this.gaps.push(...gaps);
-    return this.fate;
+    return this.outcome;
   }
 }
 
@@ -168,7 +161,7 @@ test('behind a gateway, dead units cost their neighbours nothing after the cycle
         for (const name of dead) site.behaviour.set(name, 'silent');
         await site.slots(15);
         const before = later ? 3 : 0;
-        for (const { meter } of site.cycles.turns) {
+        for (const { meter } of site.cycles.meters) {
           if (dead.has(meter.name)) continue;
           const story = site.story(meter.name);
           assert.deepEqual(story.slice(before + 1), Array(14).fill('ok'), meter.name);
@@ -215,7 +208,7 @@ test('a timeout longer than the interval is silence all the same', async () => {
   const site = new Site(units(1, { schedule: every(1), timeoutMs: 3000 }));
   site.behaviour.set('unit1', 'silent');
   await site.slots(5);
-  assert.equal(site.cycles.turns[0]?.health.state, 'offline');
+  assert.equal(site.cycles.meters[0]?.health.state, 'offline');
 });
 
 test('a refused connection answers for every meter behind it, and is not tried again for each', async () => {
@@ -260,7 +253,7 @@ test('a meter that answers with exceptions is online', async () => {
   const site = new Site(units(1));
   site.behaviour.set('unit1', 'excepts');
   await site.slots(3);
-  assert.equal(site.cycles.turns[0]?.health.state, 'online');
+  assert.equal(site.cycles.meters[0]?.health.state, 'online');
   assert.deepEqual(site.story('unit1'), Array(3).fill('exception 2'));
 });
 
@@ -282,20 +275,20 @@ test('a link that cannot keep up cuts what does not fit and never falls behind',
   const site = new Site(units(10, { schedule: every(1) }));
   site.latencyMs = 150;
   await site.slots(30);
-  for (const { meter, jobs } of site.cycles.turns) {
+  for (const { meter, tasks } of site.cycles.meters) {
     assert.equal(site.story(meter.name).length, 30);
-    assert.ok(jobs.length <= 1);
+    assert.ok(tasks.length <= 1);
   }
-  const stories = site.cycles.turns.flatMap(({ meter }) => site.story(meter.name));
+  const stories = site.cycles.meters.flatMap(({ meter }) => site.story(meter.name));
   assert.deepEqual(new Set(stories), new Set(['ok', 'deadline']));
-  const shares = site.cycles.turns.map(({ meter }) => site.story(meter.name).filter((s) => s === 'ok').length);
+  const shares = site.cycles.meters.map(({ meter }) => site.story(meter.name).filter((s) => s === 'ok').length);
   assert.ok(Math.min(...shares) >= 15, `every meter gets its share: ${shares}`);
 });
 
 test('by hand: rows per meter and iteration, for what became durable', async () => {
   const site = new Site(units(2));
   site.behaviour.set('unit2', 'silent');
-  site.fate = 'spooled';
+  site.outcome = 'spooled';
   const { signal } = new AbortController();
   const call = site.cycles.collect({ iterations: 2, waitMs: 1000, meters: null, signal });
   const joined = site.cycles.collect({ iterations: 2, waitMs: 1000, meters: ['unit2', 'unit1'], signal });
@@ -324,22 +317,6 @@ test('by hand, during a scheduled poll: one poll serves both', async () => {
   assert.equal(site.asked.length, 1);
 });
 
-test('by hand, after a meter had its turn in a slot that others still hold up: its poll there is recorded first', async () => {
-  const site = new Site(units(2, { schedule: every(10) }).map((unit, i) => ({ ...unit, host: `10.0.0.${i}` })));
-  const { slot } = site;
-  site.behaviour.set('unit2', 'silent');
-  await site.clock.runTo(slot);
-  site.cycles.run({ schedule: every(10), slot, next: slot + 10_000 });
-  await site.clock.runTo(slot + 100);
-  assert.deepEqual(site.records, [], 'it waits for the other');
-  const read = site.cycles.readNow('unit1', new AbortController().signal);
-  await site.clock.runTo(slot + 200);
-  assert.equal(await read, null);
-  assert.deepEqual(site.records, [`unit1 ${slot}`, `unit1 ${slot + 100}`]);
-  await site.clock.runTo(slot + 9999);
-  assert.deepEqual(site.records.slice(2), [`unit2 ${slot}`]);
-});
-
 test('cycles that share no meter do not hurry each other: each is recorded in as few pieces as alone', async () => {
   const [quick, slow, silent] = units(3).map((unit, i) => ({
     ...unit,
@@ -357,18 +334,6 @@ test('cycles that share no meter do not hurry each other: each is recorded in as
   assert.equal(site.polls[1]?.at, slot + 1000);
 });
 
-test('slots that were missed after a poll that still waits for others: the poll is recorded first', async () => {
-  const site = new Site(units(2, { schedule: every(10) }).map((unit, i) => ({ ...unit, host: `10.0.0.${i}` })));
-  const { slot } = site;
-  site.behaviour.set('unit2', 'silent');
-  await site.clock.runTo(slot);
-  site.cycles.run({ schedule: every(10), slot, next: slot + 10_000 });
-  await site.clock.runTo(slot + 100);
-  site.cycles.missed(every(10), { from: slot + 10_000, until: slot + 30_000, slots: 2 });
-  assert.deepEqual(site.records.slice(0, 2), [`unit1 ${slot}`, `unit1 ${slot} to ${slot + 30_000}`]);
-  await site.clock.runTo(slot + 30_000);
-});
-
 test('by hand, a meter that is offline is asked at once', async () => {
   const site = new Site(units(1));
   site.behaviour.set('unit1', 'silent');
@@ -377,7 +342,7 @@ test('by hand, a meter that is offline is asked at once', async () => {
   const read = site.cycles.readNow('unit1', new AbortController().signal);
   await site.clock.runTo(site.clock.now() + 100);
   assert.equal(await read, null);
-  assert.equal(site.cycles.turns[0]?.health.state, 'online');
+  assert.equal(site.cycles.meters[0]?.health.state, 'online');
 });
 
 test('a caller who hangs up: the iteration under way ends, no further one starts', async () => {
@@ -402,10 +367,10 @@ test('stopping waits for the cycle in progress and cuts what takes too long', as
   assert.deepEqual(site.story('unit1'), ['ok']);
   assert.deepEqual(site.story('unit30'), ['shutdown']);
   assert.equal(site.polls.length, 30);
-  assert.notEqual(site.cycles.turns[29]?.health.state, 'offline', 'it was not the meter that fell silent');
+  assert.notEqual(site.cycles.meters[29]?.health.state, 'offline', 'it was not the meter that fell silent');
 });
 
-test('slots that were missed are counted and told, uneven ones recorded as gaps', async () => {
+test('slots that were missed are counted, logged and recorded as gaps, uneven ones too', async () => {
   const uneven = { ...every(1), cron: '0 0 6 * * *', intervalMs: null };
   const [even, other] = units(2, { schedule: every(1) }) as [Meter, Meter];
   const site = new Site([even, { ...other, schedule: uneven }]);
@@ -413,32 +378,25 @@ test('slots that were missed are counted and told, uneven ones recorded as gaps'
   site.cycles.missed(every(1), { from, until: from + 5000, slots: 5 });
   site.cycles.missed(uneven, { from, until: from + 5000, slots: 2 });
   await site.clock.runTo(site.clock.now());
-  assert.deepEqual(site.records, [`unit1 ${from - 1000} to ${from + 5000}`, `unit2 gap from ${from}`]);
   assert.deepEqual(
-    site.gaps.map(({ until, slots, reason }) => [until, slots, reason]),
-    [[from + 5000, 2, 'missed']],
+    site.gaps.map(({ meter, until, slots, reason }) => [meter.name, until, slots, reason]),
+    [
+      ['unit1', from + 5000, 5, 'missed'],
+      ['unit2', from + 5000, 2, 'missed'],
+    ],
   );
   assert.deepEqual(
-    site.cycles.turns.map(({ counters }) => counters.missedSlots),
+    site.cycles.meters.map(({ counters }) => counters.missedSlots),
     [5, 2],
   );
 });
 
-test('what is of a later slot than a poll that is over its time goes on record after it', async () => {
-  const site = new Site(units(1, { schedule: every(1) }));
-  const { slot } = site;
-  await site.clock.runTo(slot);
-  // The process is so busy that the deadline has not been looked at when the next slots come.
-  for (let i = 0; i < 3; i++) {
-    site.cycles.run({ schedule: every(1), slot: slot + i * 1000, next: slot + (i + 1) * 1000 });
-    site.clock.stall(1000);
-  }
-  site.cycles.missed(every(1), { from: slot + 3000, until: slot + 5000, slots: 2 });
-  await site.clock.runTo(slot + 5000);
-  assert.deepEqual(site.records, [
-    `unit1 ${slot}`,
-    `unit1 ${slot + 1000}`,
-    `unit1 ${slot + 2000}`,
-    `unit1 ${slot + 2000} to ${slot + 5000}`,
-  ]);
+test('each meter starts once in a run, at its next slot, and again when this collector takes over', () => {
+  const site = new Site(units(2, { schedule: every(10) }));
+  const next = (Math.floor(site.clock.now() / 10_000) + 1) * 10_000;
+  site.cycles.begin();
+  site.cycles.begin();
+  assert.deepEqual(site.records, [`unit1 starts at ${next}`, `unit2 starts at ${next}`]);
+  site.cycles.begin({ again: true });
+  assert.equal(site.records.length, 4);
 });

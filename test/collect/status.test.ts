@@ -11,14 +11,15 @@ function stateWith(state: RecorderState['database']['state'], readings: number) 
     monotonic: 5000,
     startedAt: NOON,
     startedMonotonic: 0,
-    turns: [],
+    collected: [],
     figures: { cycles: 0, lastSlot: null, lastDurationMs: null, endedAt: new Map() },
     recorder: {
       database: { dialect: 'sqlite', state, since: NOON, lastError: null, writeMs: null },
       spool: { readings, bytes: readings * 10, oldest: readings > 0 ? NOON : null, dropped: 0, deadLetters: 0 },
       lost: 0,
+      waiting: { readings: 0, since: null },
     },
-    lostAt: null,
+    losses: null,
     nextSlotOf: () => null,
     role: null,
   });

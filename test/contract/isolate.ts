@@ -62,6 +62,7 @@ export function isolateContract(name: string, { make, skip = false }: ContractOp
         },
         setMeters: async () => [],
         newestSlots: (names) => store.newestSlots(names),
+        identities: (names: readonly string[]) => store.identities(names),
         newestPolls: (meters) => store.newestPolls(meters),
         check: () => store.check(),
         maintain: async () => false,

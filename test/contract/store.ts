@@ -48,8 +48,8 @@ export function storeContract(name: string, { make, ms, skip = false }: Contract
         ),
         [[noon, noon + 3, 12, 2, 3, 2, 'timeout: holding 4610+90']],
       );
-      assert.deepEqual(await database.rows(`SELECT ${ms('ts')}, ${ms('until')}, reason, slots, readings FROM gap`), [
-        [noon, noon, 'timeout', 1, 1],
+      assert.deepEqual(await database.rows(`SELECT ${ms('time')}, meter, metric, reason FROM missing`), [
+        [noon, 'Site/first', 'Current_A', 'timeout'],
       ]);
       assert.deepEqual(await database.rows('SELECT name, host, port, unit_id, map FROM meter'), [
         ['Site/first', '10.0.0.1', 502, 1, 'nexus'],
@@ -93,7 +93,7 @@ export function storeContract(name: string, { make, ms, skip = false }: Contract
       const rows = await readings("t.name LIKE 'Site/doubles/%'");
       assert.deepEqual(
         rows.map((row) => row[2]),
-        values.map((value) => value + 0),
+        values,
       );
     });
 
@@ -122,47 +122,57 @@ export function storeContract(name: string, { make, ms, skip = false }: Contract
       assert.equal((await readings("t.metric IN ('kwh', 'kWh', 'kẃh') AND t.name LIKE 'Site/case%'")).length, 3);
     });
 
-    it('a span that nobody read is kept per hour', async () => {
-      const meter = sampleMeter('Site/span');
-      const from = noon + HOUR_MS / 2;
-      const gap = { meter, from, until: from + 2 * HOUR_MS, slots: 480, reason: 'down' as const };
+    it('keeps a gap as one row, and of two with one beginning the longer', async () => {
+      const meter = sampleMeter('Site/gap');
+      const gap = { meter, from: noon, until: noon + 2 * HOUR_MS, slots: 480, reason: 'down' as const };
       await store.write({ polls: [], gaps: [gap] });
+      await store.write({ polls: [], gaps: [gap, { ...gap, until: noon + 3 * HOUR_MS, slots: 720 }] });
       await store.write({ polls: [], gaps: [gap] });
-      const sql = `SELECT ${ms('g.ts')}, ${ms('g.until')}, g.slots, g.readings FROM gap g JOIN meter m ON m.id = g.meter_id WHERE m.name = 'Site/span' ORDER BY 1`;
-      assert.deepEqual(await database.rows(sql), [
-        [from, noon + HOUR_MS, 120, 240],
-        [noon + HOUR_MS, noon + 2 * HOUR_MS, 240, 480],
-        [noon + 2 * HOUR_MS, from + 2 * HOUR_MS, 120, 240],
-      ]);
+      const sql = `SELECT ${ms('g.ts')}, ${ms('g.until')}, g.reason, g.slots FROM gap g JOIN meter m ON m.id = g.meter_id WHERE m.name = 'Site/gap'`;
+      assert.deepEqual(await database.rows(sql), [[noon, noon + 3 * HOUR_MS, 'down', 720]]);
     });
 
-    it('of a gap whose beginning nobody knows yet there is no row', async () => {
-      const meter = sampleMeter('Site/open');
-      await store.write({ polls: [], gaps: [{ meter, from: noon, until: noon + 1000, slots: 0, reason: 'down' }] });
-      const sql = "SELECT count(*) FROM gap g JOIN meter m ON m.id = g.meter_id WHERE m.name = 'Site/open'";
-      assert.deepEqual((await database.rows(sql))[0]?.map(Number), [0]);
-      assert.equal((await store.lastSlots()).get('Site/open'), undefined);
-    });
-
-    it('coverage adds up: expected = stored + missing, and missing = the sum of its reasons', async () => {
-      const meter = sampleMeter('Site/coverage');
+    it('keeps events, and the serial number that the newest one tells', async () => {
+      const meter = sampleMeter('Site/event');
+      const event = { meter, ts: noon, what: 'exchanged' as const, before: '4711', after: '4712' };
       await store.write({
-        polls: [
-          samplePoll(meter, noon, [1, 2]),
-          samplePoll(meter, noon + 1000, [1, null], 'exception 2'),
-          samplePoll(meter, noon + 2000, [null, null], 'offline'),
-          samplePoll(meter, noon + HOUR_MS, [1, 2]),
-        ],
-        gaps: [{ meter, from: noon + 3000, until: noon + 6000, slots: 3, reason: 'missed' }],
+        polls: [],
+        gaps: [],
+        events: [event, { ...event, what: 'firmware', before: null, after: '2.1' }],
       });
-      const sql = `SELECT ${ms('time')}, expected, stored, missing, exception, offline, missed, timeout FROM coverage WHERE meter = 'Site/coverage' ORDER BY 1`;
-      assert.deepEqual(
-        (await database.rows(sql)).map((row) => row.map(Number)),
-        [
-          [noon, 12, 3, 9, 1, 2, 6, 0],
-          [noon + HOUR_MS, 2, 2, 0, 0, 0, 0, 0],
-        ],
-      );
+      await store.write({ polls: [], gaps: [], events: [event] });
+      const sql = "FROM event e JOIN meter m ON m.id = e.meter_id WHERE m.name = 'Site/event' ORDER BY e.what";
+      assert.deepEqual(await database.rows(`SELECT ${ms('e.ts')}, e.what, m.serial_number ${sql}`), [
+        [noon, 'exchanged', '4712'],
+        [noon, 'firmware', '4712'],
+      ]);
+      const identities = await store.identities(['Site/event', 'Site/unheard of']);
+      assert.deepEqual([...identities], [['Site/event', { serialNumber: '4712', model: null, firmware: '2.1' }]]);
+    });
+
+    it('gives back the newest poll of each meter, whatever the order of its metrics now', async () => {
+      const meter = sampleMeter('Site/latest', [gauge('a'), gauge('b'), gauge('c')]);
+      await store.write({
+        polls: [samplePoll(meter, noon, [1, 2, 3]), samplePoll(meter, noon + 1000, [4, null, -0])],
+        gaps: [],
+      });
+      const changed = sampleMeter('Site/latest', [gauge('c'), gauge('new'), gauge('a'), gauge('b')]);
+      const [poll] = await store.newestPolls([changed, sampleMeter('Site/never polled')]);
+      assert.equal(poll?.slot, noon + 1000);
+      assert.equal(poll?.meter, changed);
+      assert.deepEqual([...(poll?.values ?? [])], [-0, Number.NaN, 4, Number.NaN]);
+      assert.equal(poll?.missing.get(3), 'timeout');
+      assert.deepEqual([...(poll?.missing.keys() ?? [])], [1, 3]);
+    });
+
+    it('marks polls by hand, so that views can leave them out', async () => {
+      const meter = sampleMeter('Site/hand', [gauge('v')]);
+      await store.write({
+        polls: [samplePoll(meter, noon, [1]), { ...samplePoll(meter, noon + 7, [2]), byHand: true }],
+        gaps: [],
+      });
+      const rows = await database.rows("SELECT value FROM measurement WHERE meter = 'Site/hand' AND NOT by_hand");
+      assert.deepEqual(rows, [[1]]);
     });
 
     it('knows the newest slot of each meter, spans included', async () => {
@@ -172,7 +182,7 @@ export function storeContract(name: string, { make, ms, skip = false }: Contract
         polls: [samplePoll(polled, noon + 5000, [1, 2]), samplePoll(polled, noon, [null, null])],
         gaps: [{ meter: spanned, from: noon, until: noon + 9000, slots: 9, reason: 'down' }],
       });
-      const slots = await store.lastSlots();
+      const slots = await store.newestSlots(['Site/newest', 'Site/newest span', 'Site/unheard of']);
       assert.equal(slots.get('Site/newest'), noon + 5000);
       assert.equal(slots.get('Site/newest span'), noon + 9000 - 1);
       assert.equal(slots.get('Site/unheard of'), undefined);
@@ -212,22 +222,102 @@ export function storeContract(name: string, { make, ms, skip = false }: Contract
       assert.deepEqual(JSON.parse(String(rows[0]?.[1])), { units: 'Hz', type: 'float', tz: 'UTC' });
     });
 
-    it('takes over what the newest configuration says of a meter and its metrics', async () => {
-      const before = sampleMeter('Site/changed', [gauge('Power', 'W')]);
-      const after_ = { ...sampleMeter('Site/changed', [gauge('Power', 'kW'), gauge('Added')]), host: '10.0.0.2' };
-      await store.write({ polls: [samplePoll(before, noon, [1])], gaps: [] });
-      await store.write({ polls: [samplePoll(after_, noon + 1000, [2, 3])], gaps: [] });
-      const older = { ...sampleMeter('Site/changed', [gauge('Power', 'MW')]), host: '10.0.0.3' };
-      await store.write({ polls: [samplePoll(older, noon - 1000, [0])], gaps: [] });
-      assert.deepEqual(await database.rows("SELECT host FROM meter WHERE name = 'Site/changed'"), [['10.0.0.2']]);
+    it('a metric whose meaning changes gets a new topic under the same name, and says so', async () => {
+      const before = sampleMeter('Site/changed', [gauge('Power', 'W'), gauge('Gone'), gauge('Stays')]);
+      await store.setMeters([before], noon);
+      await store.write({ polls: [samplePoll(before, noon, [1, 2, 3])], gaps: [] });
+      const now = {
+        ...sampleMeter('Site/changed', [gauge('Stays'), gauge('Added'), gauge('Power', 'kW')]),
+        host: '10.0.0.2',
+      };
+      const changes = await store.setMeters([now], noon + 1000);
+      await store.write({ polls: [samplePoll(now, noon + 2000, [30, 40, 0.1])], gaps: [] });
       assert.deepEqual(
-        await database.rows("SELECT metric, unit FROM topic WHERE name LIKE 'Site/changed/%' ORDER BY 1"),
+        await database.rows(
+          `SELECT ${ms('time')}, metric, unit, value FROM measurement WHERE meter = 'Site/changed' ORDER BY 2, 1`,
+        ),
         [
-          ['Added', 'V'],
-          ['Power', 'kW'],
+          [noon + 2000, 'Added', 'V', 40],
+          [noon, 'Gone', 'V', 2],
+          [noon, 'Power', 'W', 1],
+          [noon + 2000, 'Power', 'kW', 0.1],
+          [noon, 'Stays', 'V', 3],
+          [noon + 2000, 'Stays', 'V', 30],
         ],
       );
-      assert.equal((await readings("t.name LIKE 'Site/changed/%'")).length, 4);
+      const topics = "FROM topic WHERE name LIKE 'Site/changed/%' ORDER BY position";
+      assert.deepEqual(
+        await database
+          .rows(`SELECT position, metric, unit, retired IS NULL ${topics}`)
+          .then((rows) => rows.map((row) => [...row.slice(0, 3), Number(row[3])])),
+        [
+          [0, 'Power', 'W', 0],
+          [1, 'Gone', 'V', 0],
+          [2, 'Stays', 'V', 1],
+          [3, 'Added', 'V', 1],
+          [4, 'Power', 'kW', 1],
+        ],
+      );
+      assert.deepEqual(
+        changes.map(({ event, level }) => [event.what, level]),
+        [
+          ['address', 'info'],
+          ['metric', 'warn'],
+        ],
+      );
+      assert.match(changes[1]?.message ?? '', /Power: W .* → kW .*1 earlier polls keep the old meaning/);
+      // The same again is no change.
+      assert.deepEqual(await store.setMeters([now], noon + 3000), []);
+    });
+
+    it('a meter that is not configured any more is retired, and one that comes back is not', async () => {
+      const [stays, goes] = [sampleMeter('Site/stays'), { ...sampleMeter('Site/goes'), port: 503 }];
+      await store.setMeters([stays, goes], noon);
+      await store.write({ polls: [samplePoll(goes, noon, [1, 2])], gaps: [] });
+      const left = await store.setMeters([stays], noon + 1000);
+      assert.deepEqual(
+        left.map(({ event }) => [event.meter.name, event.what]).filter(([name]) => name === 'Site/goes'),
+        [['Site/goes', 'retired']],
+      );
+      const latest = () => database.rows("SELECT count(*) FROM latest_measurement WHERE meter = 'Site/goes'");
+      assert.deepEqual((await latest())[0]?.map(Number), [0]);
+      const back = await store.setMeters([stays, goes], noon + 2000);
+      assert.deepEqual(
+        back.map(({ event }) => event.what),
+        ['returned'],
+      );
+      assert.deepEqual((await latest())[0]?.map(Number), [2]);
+    });
+
+    it("a renamed meter's history goes on; without `was` a rename is recognised and said", async () => {
+      const old = { ...sampleMeter('Site/old name'), port: 504 };
+      await store.setMeters([old], noon);
+      await store.write({ polls: [samplePoll(old, noon, [1, 2])], gaps: [] });
+      const hint = await store.setMeters([{ ...old, name: 'Site/other' }], noon + 1000);
+      assert.ok(
+        hint.some(
+          ({ level, message }) => level === 'warn' && /looks like a rename.*`was: Site\/old name`/.test(message),
+        ),
+      );
+      const renamed = { ...old, name: 'Site/new name', was: 'Site/old name' };
+      await store.setMeters([renamed], noon + 2000);
+      await store.write({ polls: [samplePoll(renamed, noon + 3000, [3, 4])], gaps: [] });
+      const rows = await database.rows(
+        "SELECT value FROM measurement WHERE topic = 'Site/new name/Voltage_AN' ORDER BY time",
+      );
+      assert.deepEqual(rows, [[1], [3]]);
+    });
+
+    it("another collector's meters are not retired", async () => {
+      const other = await openStore({ url: database.url, log: silentLog, collector: 'other site' });
+      try {
+        await other.setMeters([sampleMeter('Other/meter')], noon);
+        await store.setMeters([sampleMeter('Site/mine')], noon + 1000);
+        const rows = await database.rows("SELECT count(*) FROM meter WHERE name = 'Other/meter' AND retired IS NULL");
+        assert.deepEqual(rows[0]?.map(Number), [1]);
+      } finally {
+        await other.close();
+      }
     });
 
     it('two stores that meet the same new meters at once agree on their topics', async () => {

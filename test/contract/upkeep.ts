@@ -1,281 +1,188 @@
-// What upkeep must leave behind on every backend: rollups and energy equal to a calculation by hand, whatever came late,
-// wrapped or was reset; and no history that is too old.
+// What upkeep must do on every database: rollups, coverage, energy and calendar for a collector's own meters, late polls
+// included, and the deletion of what is too old.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import fc from 'fast-check';
 import { silentLog } from '../../src/model/log.js';
-import type { MeterInfo } from '../../src/model/meter.js';
+import type { MeterInfo, MetricInfo } from '../../src/model/meter.js';
 import { openStore } from '../../src/store/open.js';
 import type { Store } from '../../src/store/store.js';
-import { counter, gauge, HOUR_MS, noon, sampleMeter, samplePoll } from '../store/sample.js';
+import { counter, gauge, sampleMeter, samplePoll } from '../store/sample.js';
 import type { TestDatabase } from './database.js';
 import type { ContractOptions } from './store.js';
 
+const MINUTE_MS = 60_000;
 const QUARTER_MS = 900_000;
 const DAY_MS = 86_400_000;
-const RANGE = 1000;
-const RUNS = 25;
-/** When all runs are over. */
-const afterwards = noon + RUNS * 2 * DAY_MS;
-
-interface Reading {
-  readonly ts: number;
-  readonly value: number;
-}
-
-export async function maintainAll(store: Store, now: number): Promise<void> {
-  while (await store.maintain(now));
-}
+/** Midnight in Berlin, in winter. */
+const midnight = Date.UTC(2026, 10, 19, 23);
 
 export function upkeepContract(name: string, { make, ms, skip = false }: ContractOptions): void {
   describe(`upkeep on ${name}`, { skip }, () => {
     let database: TestDatabase;
     let store: Store;
+    const metrics: readonly MetricInfo[] = [gauge('W', 'W'), counter('Wh', null)];
+    const open = (retention = { readingsMs: null as number | null, rollupsMs: null as number | null }) =>
+      openStore({ url: database.url, log: silentLog, timezone: 'Europe/Berlin', retention });
+    /** Far apart, so that each call is a round of its own. */
+    let rounds = 0;
+    const keepUp = async (now: number) => {
+      rounds++;
+      while (await store.maintain(now + rounds));
+    };
+    const minutes = (meter: MeterInfo, from: number, count: number) =>
+      Array.from({ length: count }, (_, i) => {
+        const slot = from + i * MINUTE_MS;
+        const run = (slot - midnight) / MINUTE_MS;
+        return samplePoll(meter, slot, [1000 + run, 500 + run * 0.01]);
+      });
+    const energy = (meter: string, period: string) =>
+      database.rows(
+        `SELECT ${ms('time')}, consumption, quality FROM energy WHERE meter = '${meter}' AND period = '${period}' ORDER BY 1`,
+      );
+    const rounded = (rows: unknown[][]) =>
+      rows.map(([time, consumption, quality]) => [time, Number(Number(consumption).toFixed(6)), quality]);
+
     before(async () => {
       database = await make();
-      store = await openStore({ url: database.url, log: silentLog });
+      store = await open();
     });
     after(async () => {
       await store.close();
       await database.drop();
     });
 
-    it('rollups and energy equal a calculation by hand, with late readings, gaps, wraps and resets', async () => {
-      let run = 0;
-      await fc.assert(
-        fc.asyncProperty(history, history, fc.nat(22), async (early, delayed, hours) => {
-          // Each run later than all before, so that its readings are new to the database and not late from the start.
-          const from = noon + run * 2 * DAY_MS;
-          run++;
-          const shifted = (steps: readonly Step[]) => steps.map((step) => ({ ...step, ts: from + step.ts }));
-          const [first, late] = [shifted(early), shifted(delayed)];
-          const meter = sampleMeter(`Run ${run}`, [
-            gauge('power', 'W'),
-            counter('ranged', RANGE),
-            counter('endless', null),
-          ]);
-          const now = from + 40 * HOUR_MS;
-          await store.write({ polls: first.map((step) => pollOf(meter, step)), gaps: [] });
-          // Some hours are over then, some are not.
-          await maintainAll(store, from + hours * HOUR_MS);
-          await store.write({ polls: late.map((step) => pollOf(meter, step)), gaps: [] });
-          await maintainAll(store, now);
-          const readings = merged(first, late);
-          for (const [metric, column] of [
-            ['power', 0],
-            ['ranged', 1],
-            ['endless', 2],
-          ] as const) {
-            const topic = `${meter.name}/${metric}`;
-            const series = readings.flatMap(({ ts, values }) => {
-              const value = values[column] ?? null;
-              return value === null ? [] : [{ ts, value }];
-            });
-            await compareReadings(topic, series);
-            await compareRollups(topic, series);
-            const range = metric === 'ranged' ? RANGE : null;
-            if (metric !== 'power') await compareEnergy(topic, series, range);
-          }
-        }),
-        { numRuns: RUNS, endOnFailure: true },
+    it('rolls up quarters that are over and the open one, and knows local days', async () => {
+      const meter = sampleMeter('Up/first', metrics);
+      await store.setMeters([meter], midnight);
+      await store.write({ polls: minutes(meter, midnight, 40), gaps: [] });
+      await keepUp(midnight + 40 * MINUTE_MS);
+      assert.deepEqual(rounded(await energy('Up/first', 'quarter')), [
+        [midnight, 0.14, 'good'],
+        [midnight + QUARTER_MS, 0.15, 'good'],
+        [midnight + 2 * QUARTER_MS, 0.1, 'good'],
+      ]);
+      assert.deepEqual(rounded(await energy('Up/first', 'day')), [[midnight, 0.39, 'good']]);
+      assert.deepEqual(await database.rows("SELECT DISTINCT day FROM energy WHERE period = 'month'"), [['2026-11']]);
+      const gauges = await database.rows(
+        `SELECT r.count, r.min, r.max, r.mean, r.first, r.last FROM rollup r JOIN topic t ON t.id = r.topic_id WHERE t.name = 'Up/first/W' AND ${ms('r.bucket')} = ${midnight}`,
       );
+      assert.deepEqual(gauges, [[15, 1000, 1014, 1007, 1000, 1014]]);
     });
 
-    async function compareReadings(topic: string, series: readonly Reading[]): Promise<void> {
-      const rows = await database.rows(
-        `SELECT ${ms('time')}, value FROM measurement WHERE topic = '${topic}' ORDER BY 1`,
-      );
-      assert.deepEqual(
-        rows,
-        series.map(({ ts, value }) => [ts, value]),
-      );
-    }
-
-    async function compareRollups(topic: string, series: readonly Reading[]): Promise<void> {
-      const rows = await database.rows(
-        `SELECT ${ms('r.bucket')}, r.count, r.min, r.max, r.first, r.last, ${ms('r.first_ts')}, ${ms('r.last_ts')}, r.mean
-         FROM rollup r JOIN topic t ON t.id = r.topic_id WHERE t.name = '${topic}' ORDER BY 1`,
-      );
-      const expected = quarters(series).map(([bucket, part]) => {
-        const values = part.map((reading) => reading.value);
-        const [first, last] = [part[0] as Reading, part.at(-1) as Reading];
-        const exact = [bucket, part.length, Math.min(...values), Math.max(...values)];
-        return { exact: [...exact, first.value, last.value, first.ts, last.ts], mean: mean(values) };
-      });
-      assert.deepEqual(
-        rows.map((row) => row.slice(0, -1).map(Number)),
-        expected.map(({ exact }) => exact),
-      );
-      for (const [index, row] of rows.entries()) assertClose(Number(row.at(-1)), expected[index]?.mean ?? Number.NaN);
-    }
-
-    async function compareEnergy(topic: string, series: readonly Reading[], range: number | null): Promise<void> {
-      for (const [period, lengthMs] of [
-        ['quarter', QUARTER_MS],
-        ['hour', HOUR_MS],
-        ['day', DAY_MS],
-      ] as const) {
-        const rows = await database.rows(
-          `SELECT ${ms('time')}, consumption, quality FROM energy WHERE topic = '${topic}' AND period = '${period}' ORDER BY 1`,
-        );
-        const expected = energyOf(series, range, lengthMs);
-        assert.deepEqual(
-          rows.map((row) => [Number(row[0]), row[2]]),
-          expected.map((row) => [row.time, row.quality]),
-        );
-        for (const [index, row] of rows.entries()) {
-          assertClose(Number(row[1]), expected[index]?.consumption ?? Number.NaN);
-        }
-      }
-    }
-
-    it('leaves nothing marked, and a step with nothing to do says so', async () => {
-      assert.deepEqual(
-        (await database.rows('SELECT count(*) FROM stale')).map((row) => row.map(Number)),
-        [[0]],
-      );
-      // Another day has its own, first.
-      await maintainAll(store, afterwards);
-      assert.equal(await store.maintain(afterwards), false);
+    it('late polls revise their quarter and the ones after it', async () => {
+      const meter = sampleMeter('Up/late', metrics);
+      await store.setMeters([meter], midnight);
+      const polls = minutes(meter, midnight, 60);
+      const late = polls.slice(10, 20);
+      await store.write({ polls: [...polls.slice(0, 10), ...polls.slice(20)], gaps: [] });
+      await keepUp(midnight + DAY_MS / 4);
+      const before_ = rounded(await energy('Up/late', 'hour'));
+      await store.write({ polls: late, gaps: [] });
+      assert.deepEqual((await database.rows('SELECT count(*) FROM dirty'))[0]?.map(Number), [2]);
+      await keepUp(midnight + DAY_MS / 4 + DAY_MS);
+      assert.deepEqual(rounded(await energy('Up/late', 'hour')), before_);
+      assert.deepEqual(rounded(await energy('Up/late', 'quarter')), [
+        [midnight, 0.14, 'good'],
+        [midnight + QUARTER_MS, 0.15, 'good'],
+        [midnight + 2 * QUARTER_MS, 0.15, 'good'],
+        [midnight + 3 * QUARTER_MS, 0.15, 'good'],
+      ]);
+      assert.deepEqual((await database.rows('SELECT count(*) FROM dirty'))[0]?.map(Number), [0]);
     });
 
-    it('survives the largest values there are', async () => {
-      const meter = sampleMeter('Huge', [gauge('g'), counter('c', null)]);
-      const values = [Number.MAX_VALUE, -Number.MAX_VALUE, Number.MAX_VALUE, 0];
+    it('coverage adds up: expected = stored + missing, and missing = the sum of its reasons', async () => {
+      const meter = sampleMeter('Up/coverage', metrics);
+      await store.setMeters([meter], midnight);
       await store.write({
-        polls: values.map((value, index) => samplePoll(meter, noon + HOUR_MS + index * 1000, [value, value])),
+        polls: [
+          samplePoll(meter, midnight, [1, 2]),
+          samplePoll(meter, midnight + 1000, [1, null], 'exception 2'),
+          samplePoll(meter, midnight + 2000, [null, null], 'offline'),
+          samplePoll(meter, midnight + 4 * QUARTER_MS, [1, 2]),
+        ],
+        gaps: [{ meter, from: midnight + 3000, until: midnight + 6000, slots: 3, reason: 'missed' }],
+      });
+      await keepUp(midnight + 2 * DAY_MS);
+      const sql = `SELECT ${ms('time')}, expected, stored, missing, exception, offline, missed, timeout FROM coverage WHERE meter = 'Up/coverage' ORDER BY 1`;
+      assert.deepEqual(
+        (await database.rows(sql)).map((row) => row.map(Number)),
+        [
+          [midnight, 12, 3, 9, 1, 2, 6, 0],
+          [midnight + 4 * QUARTER_MS, 2, 2, 0, 0, 0, 0, 0],
+        ],
+      );
+    });
+
+    it('an exchanged meter is a cut: energy counts no step over it', async () => {
+      const meter = sampleMeter('Up/exchanged', metrics);
+      await store.setMeters([meter], midnight);
+      const polls = minutes(meter, midnight, 30).map((poll, i) =>
+        i < 20 ? poll : samplePoll(meter, poll.slot, [1000, 90_000 + i * 0.01]),
+      );
+      const event = { meter, ts: midnight + 20 * MINUTE_MS, what: 'exchanged' as const, before: '1', after: '2' };
+      await store.write({ polls, gaps: [], events: [event] });
+      await keepUp(midnight + 3 * DAY_MS);
+      assert.deepEqual(rounded(await energy('Up/exchanged', 'hour')), [[midnight, 0.28, 'exchanged']]);
+    });
+
+    it('goes on where an earlier run stopped, and does the quarter in progress then again', async () => {
+      const meter = sampleMeter('Up/again', metrics);
+      await store.setMeters([meter], midnight);
+      await store.write({ polls: minutes(meter, midnight, 20), gaps: [] });
+      await keepUp(midnight + 4 * DAY_MS);
+      await store.close();
+      store = await open();
+      await store.setMeters([meter], midnight);
+      await store.write({ polls: minutes(meter, midnight + 20 * MINUTE_MS, 20), gaps: [] });
+      await keepUp(midnight + 4 * DAY_MS + MINUTE_MS);
+      assert.deepEqual(rounded(await energy('Up/again', 'quarter')), [
+        [midnight, 0.14, 'good'],
+        [midnight + QUARTER_MS, 0.15, 'good'],
+        [midnight + 2 * QUARTER_MS, 0.1, 'good'],
+      ]);
+    });
+
+    it('peak names the highest quarter of a local month', async () => {
+      const rows = await database.rows(
+        `SELECT month, ${ms('time')}, consumption, power, share FROM peak WHERE meter = 'Up/first' AND metric = 'Wh'`,
+      );
+      assert.deepEqual(
+        rows.map(([month, time, consumption, power, share]) => [
+          month,
+          time,
+          Number(consumption).toFixed(3),
+          Number(power).toFixed(3),
+          Number(share),
+        ]),
+        [['2026-11', midnight + QUARTER_MS, '0.150', '0.600', 1]],
+      );
+    });
+
+    it('deletes polls, gaps, rollups and coverage that are older than configured, of its own meters only', async () => {
+      const [own, foreign] = [sampleMeter('Up/old', metrics), sampleMeter('Up/foreign', metrics)];
+      const other = await openStore({ url: database.url, log: silentLog, collector: 'other site' });
+      await other.setMeters([foreign], midnight);
+      await other.write({ polls: minutes(foreign, midnight, 5), gaps: [] });
+      await other.close();
+      await store.setMeters([own], midnight);
+      await store.write({
+        polls: [...minutes(own, midnight, 30), ...minutes(own, midnight + 10 * DAY_MS, 30)],
         gaps: [],
       });
-      await maintainAll(store, noon + 40 * HOUR_MS);
-      const rows = await database.rows(
-        "SELECT r.min, r.max, r.count, r.increase, r.suspect FROM rollup r JOIN topic t ON t.id = r.topic_id WHERE t.name = 'Huge/c'",
-      );
-      assert.deepEqual(
-        rows.map((row) => row.map(Number)),
-        [[-Number.MAX_VALUE, Number.MAX_VALUE, 4, 0, 3]],
-      );
-    });
-
-    it('forgets readings, polls and gaps after their time, rollups after theirs', async () => {
-      const meter = sampleMeter('Old', [gauge('a'), gauge('b')]);
-      // Whole months apart, since PostgreSQL forgets by the month.
-      const ages = [400, 300, 200, 100, 10, 0];
-      const polls = ages.map((days) => samplePoll(meter, noon - days * DAY_MS, [days, null]));
-      await store.write({ polls, gaps: [] });
-      await maintainAll(store, noon + 2 * HOUR_MS);
-      const retention = { readingsMs: 150 * DAY_MS, rollupsMs: 250 * DAY_MS };
-      const forgetful = await openStore({ url: database.url, log: silentLog, retention });
-      try {
-        await maintainAll(forgetful, noon + 2 * HOUR_MS);
-      } finally {
-        await forgetful.close();
-      }
-      const old = async (sql: string) => (await database.rows(`${sql} ORDER BY 1`)).map((row) => Number(row[0]));
-      const at = (days: number) => noon - days * DAY_MS;
-      const named = "m.name = 'Old'";
-      assert.deepEqual(await old("SELECT value FROM measurement WHERE meter = 'Old'"), [0, 10, 100]);
-      assert.deepEqual(await old(`SELECT ${ms('slot')} FROM poll p JOIN meter m ON m.id = p.meter_id WHERE ${named}`), [
-        at(100),
-        at(10),
-        at(0),
-      ]);
-      assert.deepEqual(await old(`SELECT ${ms('ts')} FROM gap g JOIN meter m ON m.id = g.meter_id WHERE ${named}`), [
-        at(100),
-        at(10),
-        at(0),
-      ]);
-      assert.deepEqual(
-        await old("SELECT first FROM rollup r JOIN topic t ON t.id = r.topic_id WHERE t.name = 'Old/a'"),
-        [0, 10, 100, 200],
-      );
+      await keepUp(midnight + 10 * DAY_MS + 30 * MINUTE_MS);
+      await store.close();
+      store = await open({ readingsMs: 5 * DAY_MS, rollupsMs: 7 * DAY_MS });
+      await store.setMeters([own], midnight);
+      const count = async (sql: string) => Number((await database.rows(sql))[0]?.[0]);
+      const polls = (meter: string) =>
+        count(`SELECT count(*) FROM poll p JOIN meter m ON m.id = p.meter_id WHERE m.name = '${meter}'`);
+      await keepUp(midnight + 11 * DAY_MS);
+      assert.equal(await polls('Up/old'), 30);
+      assert.equal(await polls('Up/foreign'), 5);
+      const old = `JOIN meter m ON m.id = r.meter_id WHERE m.name = 'Up/old' AND ${ms('r.bucket')} < ${midnight + DAY_MS}`;
+      assert.equal(await count(`SELECT count(*) FROM rollup r ${old}`), 0);
+      assert.equal(await count(`SELECT count(*) FROM coverage_quarter r ${old}`), 0);
     });
   });
-}
-
-interface Step {
-  readonly ts: number;
-  readonly values: readonly (number | null)[];
-}
-
-/** A few polls of some hours from 0 on, one second to half an hour apart, their counters running, wrapping and being reset. */
-const history: fc.Arbitrary<readonly Step[]> = fc
-  .array(
-    fc.record({
-      waitMs: fc.oneof(fc.constant(1000), fc.integer({ min: 1, max: 1_800_000 }), fc.constant(3 * HOUR_MS)),
-      power: fc.option(fc.integer({ min: -1000, max: 1000 }), { freq: 5 }),
-      run: fc.oneof({ weight: 8, arbitrary: fc.integer({ min: 0, max: 200 }) }, fc.integer({ min: -700, max: 700 })),
-      reset: fc.nat(9).map((n) => n === 0),
-    }),
-    { maxLength: 40 },
-  )
-  .map((steps) => {
-    let ts = 0;
-    let total = 500;
-    return steps
-      .map(({ waitMs, power, run, reset }) => {
-        ts += waitMs;
-        total = reset ? 3 : Math.max(0, total + run);
-        return { ts, values: [power, ((total % RANGE) * 8) / 8, total / 4] };
-      })
-      .filter((step) => step.ts < 20 * HOUR_MS);
-  });
-
-const pollOf = (meter: MeterInfo, { ts, values }: Step) => samplePoll(meter, ts, values);
-
-/** What was written first counts: a slot is on record once. */
-function merged(first: readonly Step[], late: readonly Step[]): Step[] {
-  const all = new Map<number, Step>();
-  for (const step of [...first, ...late]) if (!all.has(step.ts)) all.set(step.ts, step);
-  // A metric that was missing at first is filled in by whoever reads it later.
-  return [...all.values()]
-    .map((step) => {
-      const again = [...first, ...late].filter((other) => other.ts === step.ts);
-      const values = step.values.map(
-        (_, index) => again.find((other) => other.values[index] != null)?.values[index] ?? null,
-      );
-      return { ts: step.ts, values };
-    })
-    .sort((a, b) => a.ts - b.ts);
-}
-
-function quarters(series: readonly Reading[]): [number, Reading[]][] {
-  const parts = new Map<number, Reading[]>();
-  for (const reading of series) {
-    const bucket = reading.ts - (reading.ts % QUARTER_MS);
-    parts.set(bucket, [...(parts.get(bucket) ?? []), reading]);
-  }
-  return [...parts];
-}
-
-const SEVERITIES = ['good', 'gap', 'wrap', 'reset', 'suspect'] as const;
-
-function energyOf(series: readonly Reading[], range: number | null, lengthMs: number) {
-  const rows = new Map<number, { time: number; consumption: number; severity: number }>();
-  series.forEach(({ ts, value }, index) => {
-    const time = ts - (ts % lengthMs);
-    const row = rows.get(time) ?? { time, consumption: 0, severity: 0 };
-    rows.set(time, row);
-    const before_ = series[index - 1];
-    if (before_ === undefined) return;
-    const quarterOf = (t: number) => Math.floor(t / QUARTER_MS);
-    const step = stepOf(before_.value, value, range);
-    const skipped = quarterOf(ts) - quarterOf(before_.ts) > 1 ? 1 : 0;
-    row.consumption += step.amount;
-    row.severity = Math.max(row.severity, step.severity, skipped);
-  });
-  return [...rows.values()].map((row) => ({ ...row, quality: SEVERITIES[row.severity] }));
-}
-
-function stepOf(from: number, to: number, range: number | null): { amount: number; severity: number } {
-  const run = to - from;
-  if (run >= 0) return range !== null && run > range / 2 ? { amount: 0, severity: 4 } : { amount: run, severity: 0 };
-  if (range !== null && -run > range / 2) return { amount: run + range, severity: 2 };
-  return to < from / 2 ? { amount: to, severity: 3 } : { amount: 0, severity: 4 };
-}
-
-const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
-
-function assertClose(actual: number, expected: number): void {
-  assert.ok(Math.abs(actual - expected) <= 1e-9 * Math.max(1, Math.abs(expected)), `${actual} is not ${expected}`);
 }

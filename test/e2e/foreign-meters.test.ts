@@ -10,9 +10,9 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import Database from 'libsql';
 import { loadConfig } from '../../src/config/load.js';
-import { packageRoot } from '../../src/model/paths.js';
 import { startDaemon } from '../../src/daemon.js';
 import { silentLog } from '../../src/model/log.js';
+import { packageRoot } from '../../src/model/paths.js';
 import { checkRegisterMap } from '../../src/register-map/load.js';
 import {
   type ForeignServer,

@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { packageRoot } from '../../src/model/paths.js';
 import { serviceFamilies } from '../../src/http/collector-metrics.js';
 import { sampleName } from '../../src/http/exposition.js';
+import { packageRoot } from '../../src/model/paths.js';
 import { meterInfo, metricInfo, ServiceInHand } from '../support/service.js';
 import { findProgram } from '../support/tools.js';
 

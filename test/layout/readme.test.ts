@@ -8,10 +8,10 @@ import Database from 'libsql';
 import { readmeFile } from '../../config/docs.js';
 import { commands } from '../../src/cli/commands.js';
 import { parseConfigFile } from '../../src/config/file.js';
-import { packageRoot, version } from '../../src/model/paths.js';
 import { envOf, keyNames, single } from '../../src/config/schema.js';
 import { formatProblem } from '../../src/model/errors.js';
 import { silentLog } from '../../src/model/log.js';
+import { packageRoot, version } from '../../src/model/paths.js';
 import { openStore } from '../../src/store/open.js';
 
 const readme = readFileSync(readmeFile, 'utf8');

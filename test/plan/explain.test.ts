@@ -19,7 +19,7 @@ test('a plan in numbers: overlapping metrics count their registers once, gaps ar
   ]);
   assert.equal(summary.requestsSaved, 2);
   assert.equal(summary.estimatedMs.direct, 2 * 10 + 50);
-  // 8 bytes there, 5 and the data back, 10 bits each at 9600 baud, 30 ms to turn around, and the pause.
-  assert.equal(summary.estimatedMs.gateway9600, Math.round(((13 + 22 + 13 + 1) * 10) / 9.6 + 2 * 30 + 50));
+  // 8 bytes there, 5 and the data back, 3.5 characters of silence around each, 10 bits each at 9600 baud, 30 ms to turn around, the pause.
+  assert.equal(summary.estimatedMs.gateway9600, Math.round(((13 + 22 + 13 + 1 + 2 * 7) * 10) / 9.6 + 2 * 30 + 50));
   assert.match(describePlan(summary), /^4 metrics → 2 requests, 12 registers \(6 unwanted\), 2 requests saved\n/);
 });

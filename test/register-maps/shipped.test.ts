@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { buildMap, mapNames, mapsFolder, readSource } from '../../register-maps/build.js';
-import { packageRoot } from '../../src/model/paths.js';
 import type { Metric } from '../../src/model/meter.js';
+import { packageRoot } from '../../src/model/paths.js';
 import { loadRegisterMap } from '../../src/register-map/load.js';
 import { parseWorkbook } from '../../src/register-map/workbook.js';
 

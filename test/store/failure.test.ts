@@ -120,9 +120,9 @@ describe('writing', () => {
     try {
       const poll = (slot: number) => ({ polls: [samplePoll(sampleMeter('Cut'), slot, [1, 2])], gaps: [] });
       await store.write(poll(noon));
-      await database.run('ALTER TABLE reading RENAME TO reading_away');
+      await database.run('ALTER TABLE poll RENAME TO poll_away');
       await assert.rejects(store.write(poll(noon + 1000)), (e) => e instanceof StoreFailure && e.remedy === 'spool');
-      await database.run('ALTER TABLE reading_away RENAME TO reading');
+      await database.run('ALTER TABLE poll_away RENAME TO poll');
       await database
         .run('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()')
         .catch(() => {});
@@ -178,7 +178,7 @@ describe('writing', () => {
 
 describe('the judgement of errors', () => {
   const of = (dialect: 'sqlite' | 'postgresql' | 'mysql', originalCode: string) =>
-    toStoreFailure({ kind: 'x', originalCode, originalMessage: 'm' }, dialect).remedy;
+    toStoreFailure({ kind: 'x', originalCode, originalMessage: 'm' }, dialect, 'db').remedy;
 
   it('retries lost races, stops at bad data, and spools everything else', () => {
     for (const code of ['SQLITE_BUSY', 'SQLITE_BUSY_SNAPSHOT', 'SQLITE_LOCKED'])

@@ -1,4 +1,3 @@
-import { coverageContract } from '../contract/coverage.js';
 import { isolateContract } from '../contract/isolate.js';
 import { migrateContract } from '../contract/migrate.js';
 import { type ContractOptions, storeContract } from '../contract/store.js';
@@ -13,19 +12,7 @@ const options: ContractOptions = {
 
 storeContract('MySQL or MariaDB', options);
 upkeepContract('MySQL or MariaDB', options);
-coverageContract('MySQL or MariaDB', options);
 isolateContract('MySQL or MariaDB', options);
-
-// As MySQL is written to, which has no bulk protocol.
-const withoutBulk: ContractOptions = {
-  ...options,
-  make: async () => {
-    const database = await makeMysqlDatabase();
-    return { ...database, url: `${database.url}?bulk=false` };
-  },
-};
-storeContract('MariaDB without its bulk protocol', withoutBulk);
-isolateContract('MariaDB without its bulk protocol', withoutBulk);
 
 migrateContract('MySQL or MariaDB', {
   ...options,
@@ -35,9 +22,9 @@ migrateContract('MySQL or MariaDB', {
      WHERE table_schema = DATABASE() AND table_name = '${table}' ORDER BY ordinal_position`,
   types: {
     Int: /^int/,
-    BigInt: /^bigint/,
     Float: /^double$/,
     String: /^(varchar\(\d+\)|text)$/,
     DateTime: /^datetime\(3\)$/,
+    Boolean: /^tinyint\(1\)$/,
   },
 });

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { packageRoot } from '../../src/model/paths.js';
 import { silentLog } from '../../src/model/log.js';
+import { packageRoot } from '../../src/model/paths.js';
 import { openStore } from '../../src/store/open.js';
 import { noon, sampleMeter, samplePoll } from './sample.js';
 import { makePostgresDatabase, skipPostgres } from './server-databases.js';

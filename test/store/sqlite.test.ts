@@ -1,4 +1,3 @@
-import { coverageContract } from '../contract/coverage.js';
 import { isolateContract } from '../contract/isolate.js';
 import { migrateContract } from '../contract/migrate.js';
 import { type ContractOptions, storeContract } from '../contract/store.js';
@@ -9,11 +8,10 @@ const options: ContractOptions = { make: async () => makeSqliteDatabase(), ms: (
 
 storeContract('SQLite', options);
 upkeepContract('SQLite', options);
-coverageContract('SQLite', options);
 isolateContract('SQLite', options);
 migrateContract('SQLite', {
   ...options,
   dialect: 'sqlite',
   columns: (table) => `SELECT name, NOT "notnull", type FROM pragma_table_info('${table}')`,
-  types: { Int: /^integer$/, BigInt: /^bigint$/, Float: /^real$/, String: /^text$/, DateTime: /^datetime$/ },
+  types: { Int: /^integer$/, Float: /^real$/, String: /^text$/, DateTime: /^datetime$/, Boolean: /^boolean$/ },
 });

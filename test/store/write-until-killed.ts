@@ -7,10 +7,11 @@ import { HOUR_MS, sampleMeter, samplePoll } from './sample.js';
 
 const store = await openStore({ url: process.argv[2] ?? '', log: silentLog });
 const meter = sampleMeter('Killed');
-const newest = (await store.lastSlots()).get(meter.name) ?? Number(process.argv[3]);
-// A minute apart, so that hours pass and upkeep has something to move when it is killed.
+const newest = (await store.newestSlots([meter.name])).get(meter.name) ?? Number(process.argv[3]);
+await store.setMeters([meter], newest);
+// A minute apart, so that quarters pass and upkeep has something to roll up when it is killed.
 for (let slot = newest + 60_000; ; slot += 60_000) {
   await store.write({ polls: [samplePoll(meter, slot, [slot, -slot])], gaps: [] });
   process.stdout.write(`${slot}\n`);
-  if (slot % HOUR_MS === 0) while (await store.maintain(slot + HOUR_MS / 2));
+  if (slot % (HOUR_MS / 4) === 0) while (await store.maintain(slot + HOUR_MS / 2));
 }

@@ -3,7 +3,7 @@
 
 import type { MeterInfo } from '../../src/model/meter.js';
 import type { Batch, Gap, MeterEvent, Poll } from '../../src/model/poll.js';
-import { type MeterChange, type Store, StoreFailure } from '../../src/store/store.js';
+import { type MeterChange, type MeterIdentity, type Store, StoreFailure } from '../../src/store/store.js';
 
 export class FaultyStore implements Store {
   readonly dialect = 'sqlite';
@@ -83,6 +83,10 @@ export class FaultyStore implements Store {
     for (const { meter, slot } of this.polls.values()) note(meter.name, slot);
     for (const { meter, until } of this.gaps.values()) note(meter.name, until - 1);
     return newest;
+  }
+
+  async identities(_meters: readonly string[]): Promise<ReadonlyMap<string, MeterIdentity>> {
+    return new Map();
   }
 
   async newestPolls(meters: readonly MeterInfo[]): Promise<readonly Poll[]> {

@@ -39,8 +39,7 @@ export async function assertKept(options: {
   const ms = (column: string) => msOf(dialect, column);
 
   const reasons = await ask(`
-    SELECT m.name, ${ms('g.ts')}, sum(g.readings) FROM gap g JOIN meter m ON m.id = g.meter_id
-    WHERE g.until = g.ts GROUP BY m.name, g.ts`);
+    SELECT meter, ${ms('time')}, count(*) FROM missing GROUP BY meter, time`);
   const missing = new Map(reasons.map(([meter, slot, count]) => [`${meter} ${Number(slot)}`, Number(count)]));
   // Meter, slot, what the poll says it stored, and how many readings there are.
   const rows = await ask(`

@@ -117,7 +117,7 @@ function pollsIn(file: string): ReadonlyMap<string, readonly PollRow[]> {
       polls.set(meter, own.set(slot, row));
     }
     for (const [meter, slot, reason, readings] of rows(
-      'SELECT m.name, g.ts, g.reason, g.readings FROM gap g JOIN meter m ON m.id = g.meter_id',
+      'SELECT meter, time, reason, count(*) FROM missing GROUP BY meter, time, reason',
     ) as [string, number, string, number][]) {
       polls.get(meter)?.get(slot)?.missing.set(reason, readings);
     }

@@ -6,8 +6,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import modbusSerial from 'modbus-serial';
-import { packageRoot } from '../../src/model/paths.js';
 import type { DataType } from '../../src/model/meter.js';
+import { packageRoot } from '../../src/model/paths.js';
 
 export const UNIT = 9;
 const HIGH = 2 ** -16;

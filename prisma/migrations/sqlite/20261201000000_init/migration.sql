@@ -148,14 +148,14 @@ CREATE VIEW measurement AS
 SELECT p.slot AS time, m.name AS meter, t.metric AS metric, t.name AS topic, t.unit AS unit, CAST(p.readings ->> t.position AS REAL) AS value, p.by_hand AS by_hand, strftime('%Y-%m-%dT%H:%M:%fZ', (p.slot) / 1000.0, 'unixepoch') AS utc
 FROM topic t JOIN meter m ON m.id = t.meter_id JOIN poll p ON p.meter_id = t.meter_id WHERE p.readings ->> t.position IS NOT NULL;
 
--- The newest value of each topic in use: looked for in the last hour of polls, then in the rollups.
+-- The newest value of each topic in use: looked for in the polls of the last two hours, then in the rollups.
 CREATE VIEW latest_measurement AS
 SELECT coalesce(l.slot, r.last_ts) AS time, l.meter AS meter, l.metric AS metric, l.topic AS topic, l.unit AS unit,
   CASE WHEN l.slot IS NULL THEN r.last ELSE CAST(p.readings ->> l.position AS REAL) END AS value,
   round((julianday('now') - 2440587.5) * 86400 - coalesce(l.slot, r.last_ts) / 1000.0, 3) AS age_seconds, strftime('%Y-%m-%dT%H:%M:%fZ', (coalesce(l.slot, r.last_ts)) / 1000.0, 'unixepoch') AS utc
 FROM (
   SELECT t.id, t.meter_id, t.position, m.name AS meter, t.metric, t.name AS topic, t.unit,
-    (SELECT p.slot FROM poll p WHERE p.meter_id = t.meter_id AND p.slot > (SELECT max(n.slot) FROM poll n) - 3600000
+    (SELECT p.slot FROM poll p WHERE p.meter_id = t.meter_id AND p.slot > (julianday('now') - 2440587.5) * 86400000 - 7200000
        AND p.readings ->> t.position IS NOT NULL ORDER BY p.slot DESC LIMIT 1) AS slot,
     (SELECT r.bucket FROM rollup r WHERE r.meter_id = t.meter_id AND r.topic_id = t.id ORDER BY r.bucket DESC LIMIT 1) AS bucket
   FROM topic t JOIN meter m ON m.id = t.meter_id WHERE t.retired IS NULL AND m.retired IS NULL

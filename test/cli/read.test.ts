@@ -39,7 +39,10 @@ test('a meter by flags is read as a table: value, unit, address, type and regist
     assert.equal(line?.[0], metric.name);
     assert.ok(lines[index]?.endsWith(words.join(' ')), lines[index]);
   }
-  assert.match(stdout, /unit 7: 47 of 47 metrics\n3 requests, \d+ ms \(each [\d., ]+\)\n\nNext:\n  emdc commission 127\.0\.0\.1:\d+ --unit 7 --map eaton-pxm4000 --stanza/);
+  assert.match(
+    stdout,
+    /unit 7: 47 of 47 metrics\n3 requests, \d+ ms \(each [\d., ]+\)\n\nNext:\n {2}emdc commission 127\.0\.0\.1:\d+ --unit 7 --map eaton-pxm4000 --stanza/,
+  );
 });
 
 test('as JSON, the same for machines', async () => {

@@ -3,8 +3,9 @@
 
 import process from 'node:process';
 import type { Problem } from '../model/errors.js';
+import type { LogFormat, LogLevel } from '../model/log.js';
 import { certificatePairProblems } from './certificate-pair.js';
-import type { Config, LogFormat, LogLevel } from './config.js';
+import type { Config } from './config.js';
 import { readEnvironment, readFlags, singleMeter } from './env-and-flags.js';
 import { readConfigFile } from './file.js';
 import { InputFiles } from './input-files.js';

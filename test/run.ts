@@ -20,7 +20,7 @@ if (files.length === 0) {
   process.exit(1);
 }
 
-run({ files, concurrency: 2, timeout: 600_000 })
+run({ files, concurrency: 2, timeout: 240_000 })
   .on('test:fail', () => {
     process.exitCode = 1;
   })

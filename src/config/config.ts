@@ -27,7 +27,7 @@ export interface Config {
     readonly commitEveryMs: number;
     /** To a database server. */
     readonly connections: number;
-    /** Spreads the rows of different meters over the nodes of a distributed engine. */
+    /** Writes at another moment than other collectors on the same database, within a quarter of the interval. */
     readonly spread: boolean;
   };
   readonly spool: { readonly directory: string; readonly maxBytes: number; readonly maxAgeMs: number };

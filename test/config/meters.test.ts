@@ -245,7 +245,13 @@ test('a shipped map goes by its name alone; a name that is nearly one is guessed
   const loadMap = (file: string) => {
     seen.push(file);
     return {
-      map: { name: 'm', file, metrics: [], limits: { maxRegisters: null, maxGap: null, pauseMs: null } },
+      map: {
+        name: 'm',
+        file,
+        metrics: [],
+        limits: { maxRegisters: null, maxGap: null, pauseMs: null, connectDelayMs: null },
+        identity: { serialNumber: null, model: null, firmware: null },
+      },
       problems: [],
     };
   };

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import type { Config } from '../../src/config/config.js';
 import { type Daemon, startDaemon } from '../../src/daemon.js';
 import type { Meter } from '../../src/model/meter.js';
@@ -32,7 +33,10 @@ async function run(t: TestContext, meters: readonly Meter[], given: Partial<Conf
   close(() => remove(folder));
   const database = makeSqliteDatabase();
   close(() => database.drop());
-  const config = configOf(meters, folder, { database: { url: database.url }, ...given });
+  const config = configOf(meters, folder, {
+    database: { url: database.url, commitEveryMs: 0, connections: 1, spread: false },
+    ...given,
+  });
   const log = new RecordingLog();
   const daemon = await startDaemon({ config, log });
   close(() => daemon.stop());
@@ -135,6 +139,7 @@ test('a read by hand before the first slot does not hide what was missed while t
   t.after(() => site.close());
   const { daemon, database, config } = await run(t, site.meters);
   await ask(`${daemon.url}/collect`, { method: 'POST' });
+  while (daemon.service.status().spool.readings > 0) await setImmediate();
   await daemon.stop();
   await database.run('UPDATE poll SET slot = slot - 5 * 600000');
   const log = new RecordingLog();
@@ -171,6 +176,7 @@ test('POST /collect reads now and answers when everything is durable', async (t)
   const { daemon, database } = await run(t, site.meters);
   const answer = await ask(`${daemon.url}/collect?iterations=2&wait_time=0`, { method: 'POST' });
   assert.equal(answer.status, 200, answer.text);
+  while (daemon.service.status().spool.readings > 0) await setImmediate();
   const [[readings]] = (await database.rows('SELECT count(*) FROM reading')) as [[number]];
   assert.equal(readings, 2 * 2 * floats(10).length);
   const metric = await ask(`${daemon.url}/metric?name=m1-1/metric_3&max_age=0`);

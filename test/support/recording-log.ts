@@ -21,9 +21,20 @@ export class RecordingLog implements Log {
     return this.lines.filter((line) => line.message === message).length;
   }
 
-  /** Resolves as soon as the message has been logged `times` times. */
+  /** Resolves as soon as the message has been logged `times` times; rejects after a minute without. */
   async until(message: string, times = 1): Promise<void> {
-    while (this.count(message) < times) await new Promise<void>((resolve) => this.#watchers.push(resolve));
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), 60_000);
+    try {
+      while (this.count(message) < times) {
+        await new Promise<void>((resolve, reject) => {
+          this.#watchers.push(resolve);
+          late.signal.addEventListener('abort', () => reject(new Error(`not logged: ${message}`)));
+        });
+      }
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   #add(line: Line): void {

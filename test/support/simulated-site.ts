@@ -81,10 +81,12 @@ export function configOf(meters: readonly Meter[], folder: string, given: Partia
   return {
     file: null,
     meters,
+    virtual: [],
+    timezone: 'UTC',
     database: { url: `file:${join(folder, 'emdc.db')}` },
     spool: { directory: join(folder, 'spool'), maxBytes: 1e9, maxAgeMs: 30 * 86_400_000 },
     retention: { readingsMs: null, rollupsMs: null },
-    http: { host: '127.0.0.1', port: 0, token: '', tlsCertificate: '', tlsKey: '' },
+    http: { host: '127.0.0.1', port: 0, allowedHosts: [], token: '', tlsCertificate: '', tlsKey: '' },
     log: { level: 'info', format: 'text', file: '', maxBytes: 1e7, maxFiles: 5 },
     highAvailability: false,
     ...given,

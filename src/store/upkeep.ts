@@ -6,7 +6,7 @@ import { localDays } from './calendar.js';
 import type { CounterReading } from './counters.js';
 import type { Db, Statement } from './db.js';
 import { runAll } from './db.js';
-import type { PollColumns } from './prisma-store.js';
+import type { PollColumns } from './poll-columns.js';
 import { QUARTER_MS, type QuarterTopic, quarterOf, rollUp, type StoredGap, type StoredPoll } from './quarters.js';
 import type { Statements } from './statements.js';
 
@@ -112,13 +112,38 @@ export class Upkeep {
     return this.#tasks.length > 0;
   }
 
+  /**
+   * The quarters that are marked, of all meters, oldest first, and the calendar back to the oldest poll: what an import leaves
+   * to be done. True: there is more to do.
+   */
+  async catchUp(): Promise<boolean> {
+    if (await this.#rollUpDirty({})) return true;
+    await this.#keepCalendar(Date.now());
+    const first = await this.#db.calendar.findFirst({ orderBy: { starts: 'asc' } });
+    const meters = await this.#db.meter.findMany({ select: { id: true } });
+    const ids = meters.map(({ id }) => id);
+    const [oldest] = await this.#rows<{ slot: number | null }>(this.#statements.oldestSlot, ids);
+    if (!first || oldest?.slot == null || Number(oldest.slot) >= first.starts.getTime()) return false;
+    const until = first.starts.getTime();
+    const days = localDays(this.#options.timezone, Number(oldest.slot), until).filter(({ day }) => day < first.day);
+    await this.#db.calendar.createMany({
+      data: days.map(({ day, month, starts, ends }) => ({
+        day,
+        month,
+        starts: new Date(starts),
+        ends: new Date(Math.min(ends, until)),
+      })),
+    });
+    return false;
+  }
+
   /** Each task does one step per call and resolves to true while it has more to do. */
   #planRound(now: number): (() => Promise<boolean>)[] {
     const tasks: (() => Promise<boolean>)[] = [];
     tasks.push(
       () => this.#keepCalendar(now),
       () => this.#rollUpOver(now),
-      () => this.#rollUpDirty(),
+      () => this.#rollUpDirty({ meterId: { in: [...this.#meterIds] } }),
       this.#openQuarter(now),
     );
     if (Math.floor(now / DAY_MS) !== this.#prunedDay) tasks.push(this.#prune(now));
@@ -175,16 +200,16 @@ export class Upkeep {
     return true;
   }
 
-  async #rollUpDirty(): Promise<boolean> {
+  async #rollUpDirty(meters: { readonly meterId?: { readonly in: number[] } }): Promise<boolean> {
     const [first] = await this.#db.dirty.findMany({
-      where: { meterId: { in: [...this.#meterIds] } },
+      where: { ...meters },
       orderBy: [{ bucket: 'asc' }],
       take: 1,
     });
     if (!first) return false;
     const bucket = first.bucket.getTime();
     const same = await this.#db.dirty.findMany({
-      where: { meterId: { in: [...this.#meterIds] }, bucket: first.bucket },
+      where: { ...meters, bucket: first.bucket },
       take: this.#meters,
     });
     await this.#rollUp(
@@ -282,10 +307,8 @@ export class Upkeep {
       ];
       if (rollups.length > 0) write.push([statements.upsertRollups, JSON.stringify(rollups)]);
       if (coverage.length > 0) write.push([statements.upsertCoverage, JSON.stringify(coverage)]);
-      // A quarter whose last accepted reading changed passes it on to the next one.
-      const next = dirty.filter((id) => until < (this.#rolledUntil.get(id) ?? 0) && until <= quarterOf(Date.now()));
-      const changed = next.length === 0 ? [] : await this.#changedEnds(next, bucket, rollups as RollupRow[]);
-      if (changed.length > 0) write.push([statements.insertDirty, JSON.stringify(changed.map((id) => [id, until]))]);
+      const next = dirty.length === 0 ? [] : await this.#quartersAfter(dirty, bucket, rollups as RollupRow[]);
+      if (next.length > 0) write.push([statements.insertDirty, JSON.stringify(next)]);
       await runAll(this.#db, write);
       this.#meters = stepSize(this.#meters, meterIds.length, count);
     } catch (error) {
@@ -297,15 +320,26 @@ export class Upkeep {
     }
   }
 
-  /** Of these meters those whose counters end the quarter at another accepted reading than the rollup has so far. */
-  async #changedEnds(meterIds: readonly number[], bucket: number, rollups: readonly RollupRow[]): Promise<number[]> {
+  /**
+   * The next rolled up quarters of counters that end this one at another accepted reading than before: their increase starts
+   * from it. [meter id, bucket] each.
+   */
+  async #quartersAfter(
+    meterIds: readonly number[],
+    bucket: number,
+    rollups: readonly RollupRow[],
+  ): Promise<(readonly [number, number])[]> {
     const before = acceptedByTopic(await this.#rows<AcceptedColumns>(this.#statements.accepted, meterIds, bucket + 1));
-    const changed = new Set<number>();
-    for (const [id, topicId, , , , , , , , , , , , value, ts] of rollups) {
+    const next = new Map<string, readonly [number, number]>();
+    for (const [meterId, topicId, , , , , , , , , , , , value, ts] of rollups) {
       const old = before.get(topicId)?.at(-1);
-      if (value !== null && (old?.value !== value || old.ts !== ts)) changed.add(id);
+      if (value === null || (old?.value === value && old.ts === ts)) continue;
+      const where = { meterId, topicId, bucket: { gt: new Date(bucket) } };
+      const after = (await this.#db.rollup.findFirst({ where, orderBy: { bucket: 'asc' } }))?.bucket.getTime();
+      if (after !== undefined && after < (this.#rolledUntil.get(meterId) ?? Number.POSITIVE_INFINITY))
+        next.set(`${meterId} ${after}`, [meterId, after]);
     }
-    return meterIds.filter((id) => changed.has(id));
+    return [...next.values()];
   }
 
   #prune(now: number): () => Promise<boolean> {

@@ -7,7 +7,6 @@ export const errorCodes: Readonly<Record<string, string>> = {
   'invalid-input': 'A configuration or register map has problems; each is listed with its place. Nothing was started.',
   'unreadable-file': 'A register map or data file cannot be read: missing, no rights, or no spreadsheet.',
   'unwritable-file': 'A file that a command was to write cannot be written.',
-  'no-such-file': 'A file or folder that a command was given does not exist.',
   'no-such-worksheet': 'The workbook has no sheet of that name.',
   'no-such-cell': 'A correction names a cell that the workbook does not have.',
   'uncorrectable-workbook':

@@ -92,6 +92,9 @@ function storeOn(backend: Backend, dialect: Dialect): Store {
     identities: async (meters) => new Map(await open().identities(meters)),
     check: async () => open().check(),
     maintain: async (now) => open().maintain(now),
+    catchUp: async () => open().catchUp(),
+    setting: async (name) => open().setting(name),
+    keepSetting: async (name, value) => open().keepSetting(name, value),
     ...(lease ? { lease: async (request) => (closed ? Promise.reject(closedFailure()) : lease(request)) } : {}),
     close() {
       closed ??= backend.close();

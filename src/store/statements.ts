@@ -16,6 +16,8 @@ export interface Statements {
   readonly insertGaps: string;
   readonly insertEvents: string;
   readonly insertDirty: string;
+  /** Takes one parameter, a JSON array of [meter_id, slot]. */
+  readonly deletePolls: string;
   /** Values as text in the form of the column poll.readings: JSON text, or a PostgreSQL array. Null where none has a value. */
   formatReadings(values: readonly (number | null)[]): string;
   /**
@@ -46,21 +48,6 @@ export interface Statements {
   readonly pruneable: Readonly<Record<'poll' | 'gap' | 'rollup' | 'coverage_quarter', string>>;
   /** Parameters: name, holder, ttlMs; null where a database cannot be shared. */
   readonly takeLease: string | null;
-}
-
-/** A poll as the statements `polls` and `newestPolls` give it. */
-export interface PollColumns {
-  readonly meter_id: number | bigint;
-  readonly slot: number | bigint | Date;
-  readonly read_at: number | bigint | Date;
-  readonly duration_ms: number | bigint;
-  readonly requests: number | bigint;
-  readonly expected: number | bigint;
-  readonly stored: number | bigint;
-  readonly by_hand: number | bigint | boolean;
-  readonly readings: string | null;
-  readonly missing: string | null;
-  readonly error: string | null;
 }
 
 /** Doubles as JSON exactly, −0 too; null for a missing value. */

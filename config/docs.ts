@@ -1,17 +1,21 @@
 // The parts of the documentation that are generated: config/example.yaml, and what stands between `<!-- NAME:begin -->` and
-// `<!-- NAME:end -->` in README.md. `npm run docs` writes them; a test holds them equal to what is generated.
+// `<!-- NAME:end -->` in a README. `npm run docs` writes them; a test holds them equal to what is generated.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
 import { pathToFileURL } from 'node:url';
 import { commands } from '../src/cli/commands.js';
-import { exampleYaml, metersTable, settingsTable } from '../src/config/describe.js';
 import { packageRoot } from '../src/model/paths.js';
+import { exampleYaml, metersTable, settingsTable } from './describe.js';
 import { performanceSection } from './performance.js';
 import { errorTable, logTable } from './reference.js';
 
 export const exampleFile = `${packageRoot}config/example.yaml`;
 export const readmeFile = `${packageRoot}README.md`;
+const configReadme = `${packageRoot}config/README.md`;
+
+/** Files with generated sections. */
+export const documents: readonly string[] = [readmeFile, configReadme];
 
 const commandTable = (): string =>
   [
@@ -43,5 +47,5 @@ export function fillSections(text: string): string {
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   writeFileSync(exampleFile, exampleYaml());
-  writeFileSync(readmeFile, fillSections(readFileSync(readmeFile, 'utf8')));
+  for (const file of documents) writeFileSync(file, fillSections(readFileSync(file, 'utf8')));
 }

@@ -2,13 +2,15 @@
 
 import { writeFileSync } from 'node:fs';
 import process from 'node:process';
-import { Command, Option } from 'commander';
+import { type Command, Option } from 'commander';
+import { mapReference } from '../config/input-files.js';
 import { systemClock } from '../model/clock.js';
 import type { Meter } from '../model/meter.js';
 import { chooseMeter } from './choose-meter.js';
-import { loadFrom, printWarnings, withConfigOptions } from './config-options.js';
+import { configCommand, loadFrom, printWarnings, sourcesForOneMeter, withExamples } from './config-options.js';
 import { failed } from './exit.js';
-import { duration, wholeNumber } from './option-values.js';
+import { type Address, address, duration, wholeNumber } from './option-values.js';
+import { statusLine } from './progress.js';
 
 interface Options {
   readonly meter?: string;
@@ -22,10 +24,14 @@ interface Options {
 }
 
 export const commissionCommand = (): Command =>
-  withConfigOptions(new Command('commission'))
+  withExamples(configCommand('commission'), [
+    'commission 10.0.0.5 --unit 3 --map my-meter.xlsx --html report.html',
+    'commission --config site.yaml --meter Site/M1 --thorough --stanza',
+  ])
     .description(
       'Reads every metric of a live meter several times, judges whether the values can be true, finds the likely mistake in its register map and proposes the corrected cells. Never writes to a meter; one connection, one request at a time.',
     )
+    .argument('[host]', 'HOST or HOST:PORT of a meter that is in no configuration', address)
     .option('-m, --meter <name>', 'which meter of the configuration; needed where it has several')
     .addOption(new Option('--rounds <n>', 'how often to read everything').default(4).argParser(wholeNumber(2, 100)))
     .addOption(new Option('--interval <duration>', 'between the rounds').default(2000, '2s').argParser(duration))
@@ -34,8 +40,8 @@ export const commissionCommand = (): Command =>
     .option('--json', 'print the report as JSON')
     .option('--stanza', "print the meter's part of the configuration, with what was found out")
     .option('--write-map <file>', 'write a corrected copy of the register map (.xlsx)')
-    .action(async (options: Options, command: Command) => {
-      const loaded = await loadFrom(command);
+    .action(async (host: Address | undefined, options: Options, command: Command) => {
+      const loaded = await loadFrom(command, sourcesForOneMeter(command, host));
       printWarnings(loaded);
       process.exitCode = await run(chooseMeter(loaded.config.meters, options.meter), options);
     });
@@ -48,12 +54,13 @@ async function run(meter: Meter, options: Options): Promise<number> {
   ]);
   const stop = new AbortController();
   process.once('SIGINT', () => stop.abort());
+  const status = statusLine();
   const pool = openLinkPool();
   const extra: { close(): Promise<void> }[] = [];
   try {
     const report = await commission({
       meter,
-      mapFile: meter.mapFile,
+      mapFile: mapReference(meter.mapFile, process.cwd()),
       link: pool.link(meter),
       clock: systemClock,
       rounds: options.rounds,
@@ -69,9 +76,9 @@ async function run(meter: Meter, options: Options): Promise<number> {
           }
         : null,
       signal: stop.signal,
-      onProgress: (what) => process.stderr.isTTY && process.stderr.write(`\r\u001b[K${what} …`),
+      onProgress: status,
     });
-    if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
+    status('');
     if (options.html !== undefined) {
       const { reportHtml } = await import('../commission/report-html.js');
       writeFileSync(options.html, reportHtml(report));

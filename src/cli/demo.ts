@@ -2,7 +2,7 @@
 
 import { createServer } from 'node:net';
 import process from 'node:process';
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import type { Config } from '../config/config.js';
 import { type Daemon, startDaemon } from '../daemon.js';
 import { systemClock } from '../model/clock.js';
@@ -10,7 +10,7 @@ import { type Meter, topicOf } from '../model/meter.js';
 import { packageRoot } from '../model/paths.js';
 import { type MeterServer, startMeterServer } from '../simulate/meter-server.js';
 import { simulateMeter } from '../simulate/simulated-meter.js';
-import { configSources, loadFrom, withConfigOptions } from './config-options.js';
+import { configCommand, configSources, loadFrom } from './config-options.js';
 import { done } from './exit.js';
 import { loggerFor } from './run-daemon.js';
 import { untilStopped } from './signals.js';
@@ -19,7 +19,7 @@ import { counted } from './table.js';
 const REPORT_MS = 10_000;
 
 export const demoCommand = (): Command =>
-  withConfigOptions(new Command('demo'))
+  configCommand('demo', { meters: 'none' })
     .description(
       'Simulates the meters of config/demo.yaml (or of --config) on this machine, and runs the collector on them, to see everything at work.',
     )
@@ -52,7 +52,12 @@ export const demoCommand = (): Command =>
 async function simulate(meter: Meter, servers: MeterServer[]): Promise<Meter> {
   const { name, mapName, metrics, unitId, ctRatio, ptRatio } = meter;
   const limits = { maxRegisters: null, maxGap: null, pauseMs: null, connectDelayMs: null };
-  const unit = simulateMeter({ map: { name: mapName, file: '', metrics, limits, identity: { serialNumber: null, model: null, firmware: null } }, unitId, ctRatio, ptRatio });
+  const unit = simulateMeter({
+    map: { name: mapName, file: '', metrics, limits, identity: { serialNumber: null, model: null, firmware: null } },
+    unitId,
+    ctRatio,
+    ptRatio,
+  });
   const host = '127.0.0.1';
   const server = await startMeterServer({ units: [unit], host, port: await freePort(host, meter.port) });
   servers.push(server);

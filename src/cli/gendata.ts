@@ -2,13 +2,14 @@
 
 import { readFile } from 'node:fs/promises';
 import process from 'node:process';
-import { Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { generate, totalSamples } from '../gendata/generate.js';
 import { parseSeries } from '../gendata/series.js';
 import { createLogger } from '../log/logger.js';
 import { EmdcError, messageOf } from '../model/errors.js';
 import { openBulk } from '../store/bulk.js';
-import { loadFrom, printWarnings, withConfigOptions } from './config-options.js';
+import { configCommand, loadFrom, printWarnings } from './config-options.js';
+import { anyNumber } from './option-values.js';
 import { startProgress } from './progress.js';
 
 interface Options {
@@ -18,13 +19,14 @@ interface Options {
 }
 
 export const gendataCommand = (): Command =>
-  withConfigOptions(new Command('gendata').argument('<file>', 'JSON list of series, comments allowed'))
+  configCommand('gendata', { meters: 'none' })
+    .argument('<file>', 'JSON list of series, comments allowed')
     .description(
       'Generates sample data into database.url: sums of cosines and sines with an offset and a random spread. Series on one topic add up; what a topic has in the range of its series is replaced. Keys: start, end, topic_name, sample_rate, period, amplitude_cos, amplitude_sin, amplitude_offset, spread.',
     )
     .option('--topic-name <name>', "in place of the file's")
-    .option('--sample-rate <per second>', "in place of the file's", number)
-    .option('--spread <value>', "in place of the file's", number)
+    .option('--sample-rate <per second>', "in place of the file's", anyNumber)
+    .option('--spread <value>', "in place of the file's", anyNumber)
     .action(async (file: string, options: Options, command: Command) => {
       const loaded = await loadFrom(command, { meters: 'none' });
       printWarnings(loaded);
@@ -45,12 +47,6 @@ export const gendataCommand = (): Command =>
         await logger.close();
       }
     });
-
-function number(text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('expected a number');
-  return value;
-}
 
 async function textOf(file: string): Promise<string> {
   try {

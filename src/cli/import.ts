@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import process from 'node:process';
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { importAncestor } from '../import/ancestor.js';
 import { importEmdc, isEmdc } from '../import/emdc.js';
 import type { Finding, Report } from '../import/report.js';
@@ -10,7 +10,7 @@ import { createLogger } from '../log/logger.js';
 import { openBulk } from '../store/bulk.js';
 import { redactUrl } from '../store/open.js';
 import { openReader } from '../store/reader.js';
-import { loadFrom, printWarnings, withConfigOptions } from './config-options.js';
+import { configCommand, loadFrom, printWarnings } from './config-options.js';
 import { startProgress } from './progress.js';
 
 interface Options {
@@ -20,7 +20,7 @@ interface Options {
 }
 
 export const importCommand = (): Command =>
-  withConfigOptions(new Command('import'))
+  configCommand('import', { meters: 'none' })
     .description(
       "Copies topics, metadata and data from an ancestor's database (VOLTTRON's tables topics, meta, data), or everything from another EMDC database, into database.url. Nothing that is there is changed; an interrupted import goes on where it was. The ancestor's times without an offset are taken as UTC, or as local times of --timezone.",
     )

@@ -1,9 +1,11 @@
 // `emdc map`: starts register maps.
 
 import { writeFileSync } from 'node:fs';
+import { extname } from 'node:path';
 import process from 'node:process';
 import { Command } from 'commander';
 import { EmdcError, messageOf } from '../model/errors.js';
+import { usage } from './exit.js';
 
 export const mapCommand = (): Command =>
   new Command('map').description('Register maps: start a new one.').addCommand(
@@ -12,9 +14,11 @@ export const mapCommand = (): Command =>
         'Writes an empty register map: every column with a note that says what it means, and lists to choose from.',
       )
       .argument('<file>', 'the .xlsx file to write; it must not exist yet')
-      .action(async (file: string) => {
+      .action(async (file: string, _options: unknown, command: Command) => {
         const { newMap } = await import('../register-map/template.js');
-        const target = /\.xlsx$/i.test(file) ? file : `${file}.xlsx`;
+        const target = extname(file) === '' ? `${file}.xlsx` : file;
+        if (!/\.xlsx$/i.test(target))
+          command.error(`error: a new map is an .xlsx file, not ${extname(target)}`, { exitCode: usage });
         writeNew(target, newMap());
         process.stdout.write(`${target} written. Fill in the sheet Metrics, then: emdc check ${target}\n`);
       }),

@@ -1,13 +1,13 @@
 // `emdc migrate`: brings the database's tables up to date, as `emdc run` does at its start.
 
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { createLogger } from '../log/logger.js';
 import { redact } from '../log/redact.js';
 import { openStore } from '../store/open.js';
-import { loadFrom, printWarnings, withConfigOptions } from './config-options.js';
+import { configCommand, loadFrom, printWarnings } from './config-options.js';
 
 export const migrateCommand = (): Command =>
-  withConfigOptions(new Command('migrate'))
+  configCommand('migrate', { meters: 'none' })
     .description(
       'Brings the tables of database.url up to date, under a lock; a database newer than this program is refused. `emdc run` does the same at its start.',
     )

@@ -1,19 +1,23 @@
 // `emdc read`: one meter, now. As a table of its metrics by the map, or the bare registers as every type.
 
 import process from 'node:process';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { interpretationHeadings, interpretRegisters } from '../codec/interpret.js';
 import { MeterPoller } from '../collect/poll-meter.js';
 import { RecordingLink } from '../commission/recording-link.js';
+import type { Config } from '../config/config.js';
 import { openLinkPool } from '../modbus/pool.js';
 import type { LinkPool } from '../modbus/reader.js';
 import { systemClock } from '../model/clock.js';
 import { silentLog } from '../model/log.js';
-import type { Meter, RegisterFunction } from '../model/meter.js';
+import { linkKeyOf, type Meter, type RegisterFunction } from '../model/meter.js';
 import { forgetfulPlans } from '../plan/refused-registers.js';
 import { chooseMeter } from './choose-meter.js';
-import { configSources, loadFrom, printWarnings, withConfigOptions } from './config-options.js';
+import { configCommand, loadFrom, printWarnings, sourcesForOneMeter, withExamples } from './config-options.js';
 import { done, failed } from './exit.js';
+import { milliseconds, valueText } from './number-text.js';
+import { type Address, address, numberFrom } from './option-values.js';
+import { adviceFor, nextSteps } from './read-advice.js';
 import { counted, textTable } from './table.js';
 
 interface ReadCommandOptions {
@@ -29,7 +33,7 @@ interface Range {
   readonly count: number;
 }
 
-/** What one pass brings: for people, for machines, and whether everything was answered. */
+/** What one reading brings: for people, for machines, and whether everything was answered. */
 interface Shown {
   readonly text: string;
   readonly json: unknown;
@@ -37,48 +41,54 @@ interface Shown {
 }
 
 export const readCommand = (): Command =>
-  withConfigOptions(new Command('read'))
-    .description('Reads one meter now, from a configuration or by --host, --unit and --map.')
+  withExamples(configCommand('read'), [
+    'read 10.0.0.5 --map eastron-sdm630',
+    'read 10.0.0.5:5020 --unit 3 --map my-meter.xlsx --watch 5',
+    'read 10.0.0.5 --raw 4618:10',
+    'read --serial /dev/ttyUSB0 --baud-rate 9600 --unit 4 --map eastron-sdm630',
+    'read --config site.yaml --meter Site/M1',
+  ])
+    .description('Reads one meter now, by its address or from a configuration. Nothing is stored.')
+    .argument('[host]', 'HOST or HOST:PORT of a meter that is in no configuration', address)
     .option('-m, --meter <name>', 'which meter of the configuration; needed where it has several')
     .option('--json', 'as JSON')
-    .addOption(new Option('-w, --watch [seconds]', 'again and again, until Ctrl-C').preset('1').argParser(seconds))
+    .addOption(
+      new Option('-w, --watch [seconds]', 'again and again, until Ctrl-C')
+        .preset('1')
+        .argParser(numberFrom(0.1, 86_400)),
+    )
     .option('--raw <start:count>', 'bare registers, as every type and word order; needs no map', range)
     .addOption(
       new Option('--function <table>', 'which registers --raw reads')
         .choices(['holding', 'input', 'coil', 'discrete'])
         .default('holding'),
     )
-    .action(async (options: ReadCommandOptions, command: Command) => {
-      const meter = await meterOf(options, command);
+    .action(async (host: Address | undefined, options: ReadCommandOptions, command: Command) => {
+      const sources = sourcesForOneMeter(command, host);
+      const loaded = await loadFrom(command, { ...sources, maps: options.raw ? 'optional' : 'needed' });
+      printWarnings(loaded);
+      const meter = chooseMeter(loaded.config.meters, options.meter);
       const pool = openLinkPool();
       try {
-        const pass = () =>
-          options.raw ? readRaw(meter, { ...options, range: options.raw, pool }) : readMeter(meter, pool);
-        process.exitCode = await show(pass, options);
+        const readOnce = () =>
+          options.raw
+            ? readRaw(meter, { ...options, range: options.raw, pool })
+            : readMeter(meter, { pool, config: loaded.config });
+        const exitCode = await show(readOnce, options);
+        if (exitCode === done && !options.raw && !options.json && options.watch === undefined) {
+          process.stdout.write(`\n${nextSteps(meter, loaded.config)}\n`);
+        }
+        process.exitCode = exitCode;
       } finally {
         await pool.close();
       }
     });
 
-async function meterOf(options: ReadCommandOptions, command: Command): Promise<Meter> {
-  const { flags, env } = configSources(command);
-  const host = flags.get('host');
-  // Someone who wants to look at a meter need not invent a topic for it.
-  const named = host === undefined ? flags : new Map([['topic-prefix', host], ...flags]);
-  const loaded = await loadFrom(command, {
-    flags: named,
-    env: host === undefined ? env : { ...env, EMDC_CONFIG: '' },
-    maps: options.raw ? 'optional' : 'needed',
-  });
-  printWarnings(loaded);
-  return chooseMeter(loaded.config.meters, options.meter);
-}
-
-async function show(pass: () => Promise<Shown>, { json, watch }: ReadCommandOptions): Promise<number> {
+async function show(readOnce: () => Promise<Shown>, { json, watch }: ReadCommandOptions): Promise<number> {
   const stop = new AbortController();
   process.once('SIGINT', () => stop.abort());
   for (;;) {
-    const { text, json: data, answered } = await pass();
+    const { text, json: data, answered } = await readOnce();
     if (watch !== undefined && !json && process.stdout.isTTY) process.stdout.write('\x1b[2J\x1b[H');
     process.stdout.write(json ? `${JSON.stringify(data, null, watch === undefined ? 2 : 0)}\n` : `${text}\n`);
     if (watch === undefined || stop.signal.aborted) return answered ? done : failed;
@@ -87,7 +97,10 @@ async function show(pass: () => Promise<Shown>, { json, watch }: ReadCommandOpti
   }
 }
 
-async function readMeter(meter: Meter, pool: LinkPool): Promise<Shown> {
+async function readMeter(
+  meter: Meter,
+  { pool, config }: { readonly pool: LinkPool; readonly config: Config },
+): Promise<Shown> {
   const recording = new RecordingLink(pool.link(meter), systemClock);
   const poller = new MeterPoller({
     meter,
@@ -125,28 +138,32 @@ async function readMeter(meter: Meter, pool: LinkPool): Promise<Shown> {
     ],
     metrics.map((row) => [
       row.metric,
-      row.value === null ? `(${row.why})` : String(row.value),
+      row.value === null ? `(${row.why})` : valueText(row.value, row.type),
       row.unit,
       String(row.address),
       row.type,
       row.registers?.map(hex).join(' ') ?? '',
     ]),
   );
-  const read = metrics.filter(({ value }) => value !== null).length;
-  const trips = recording.requests.map(({ durationMs }) => durationMs.toFixed(1)).join(', ');
+  const values = metrics.flatMap(({ value }) => (value === null ? [] : [value]));
+  const times = recording.requests.map(({ durationMs }) => durationMs.toFixed(1));
+  const trips = times.length <= 8 ? times.join(', ') : `${times.slice(0, 8).join(', ')}, …`;
   const footer = [
-    `${meter.name} at ${meter.host}:${meter.port} unit ${meter.unitId}: ${read} of ${counted(metrics.length, 'metric')}`,
+    `${meter.name} at ${linkKeyOf(meter)} unit ${meter.unitId}: ${values.length} of ${counted(metrics.length, 'metric')}`,
     `${counted(poll.requests, 'request')}, ${Math.round(poll.durationMs)} ms${trips === '' ? '' : ` (each ${trips})`}`,
     ...(poll.error === null ? [] : [poll.error]),
+    ...adviceFor({ meter, config, values, requests: recording.requests }),
   ];
+  // Where nothing was read the reason says it all: 48 lines of `(timeout)` would hide it.
+  const shownTable = values.length === 0 && poll.error !== null ? '' : `${table}\n\n`;
   return {
-    text: `${table}\n\n${footer.join('\n')}`,
+    text: `${shownTable}${footer.join('\n')}`,
     json: {
       meter: meter.name,
       time: new Date(poll.slot).toISOString(),
-      durationMs: poll.durationMs,
+      durationMs: milliseconds(poll.durationMs),
       error: poll.error,
-      requests: recording.requests,
+      requests: recording.requests.map((request) => ({ ...request, durationMs: milliseconds(request.durationMs) })),
       metrics,
     },
     answered: poll.error === null,
@@ -213,10 +230,4 @@ function range(text: string): Range {
   const count = Number(match?.[2] ?? 1);
   if (match && count >= 1 && start + count <= 65_536) return { start, count };
   throw new InvalidArgumentError('expected START:COUNT, zero-based, such as 4618:10.');
-}
-
-function seconds(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== '' && value >= 0.1 && value <= 86_400) return value;
-  throw new InvalidArgumentError('expected seconds, 0.1 or more.');
 }

@@ -1,12 +1,15 @@
 // `emdc run`: the daemon, until a signal stops it. SIGHUP reads configuration and maps again.
 
 import process from 'node:process';
-import { Command } from 'commander';
-import { configSources, withConfigOptions } from './config-options.js';
+import type { Command } from 'commander';
+import { configCommand, configSources, withExamples } from './config-options.js';
 import { loadApart } from './config-thread.js';
 
 export const runCommand = (): Command =>
-  withConfigOptions(new Command('run'))
+  withExamples(configCommand('run'), [
+    'run --config site.yaml',
+    'run --host 10.0.0.5 --topic-prefix Site/M1 --map eastron-sdm630',
+  ])
     .description(
       'Reads the meters on their schedule, records what they say and serves HTTP, until SIGTERM or SIGINT. SIGHUP reads configuration and register maps again.',
     )

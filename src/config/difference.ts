@@ -1,7 +1,7 @@
 // What a new configuration changes, for the log of a reload. Pure.
 
 import { isDeepStrictEqual } from 'node:util';
-import type { Meter, Metric } from '../model/meter.js';
+import { linkKeyOf, type Meter, type Metric } from '../model/meter.js';
 import type { Config } from './config.js';
 
 export interface Difference {
@@ -31,15 +31,45 @@ export function difference(before: Config, after: Config): Difference {
   return { meters, changes, needRestart: settingsThatDiffer(before, after) };
 }
 
+/** By their names in the configuration where they have one. */
 function meterChanges(before: Meter, after: Meter): string[] {
   const changes: string[] = [];
-  for (const key of Object.keys(after) as (keyof Meter)[]) {
+  const keys = new Set([...Object.keys(before), ...Object.keys(after)] as (keyof Meter)[]);
+  // What follows from another key of the meter is not said twice.
+  for (const key of ['mapHash', 'mapFile', 'identity', 'host', 'port', 'endpoint'] as const) keys.delete(key);
+  const [from, to] = [connectionText(before), connectionText(after)];
+  if (from !== to) changes.push(`connection ${from} → ${to}`);
+  for (const key of keys) {
     if (isDeepStrictEqual(before[key], after[key])) continue;
-    if (key === 'metrics') changes.push(...metricChanges(before.metrics, after.metrics));
-    else if (key === 'schedule') changes.push(`schedule ${before.schedule.text} → ${after.schedule.text}`);
-    else changes.push(`${key} ${before[key]} → ${after[key]}`);
+    switch (key) {
+      case 'metrics':
+        changes.push(...metricChanges(before.metrics, after.metrics));
+        break;
+      case 'onceMetrics':
+        changes.push('metrics that are read once');
+        break;
+      case 'schedule':
+        changes.push(`schedule ${before.schedule.text} → ${after.schedule.text}`);
+        break;
+      default:
+        changes.push(`${nameOf(key)} ${before[key] ?? 'none'} → ${after[key] ?? 'none'}`);
+    }
   }
-  return changes;
+  return changes.length > 0
+    ? changes
+    : [before.mapFile === after.mapFile ? 'map' : `map ${before.mapFile} → ${after.mapFile}`];
+}
+
+/** `pauseMs` → `pause`, `mapName` → `map` */
+const nameOf = (key: keyof Meter): string => (key === 'mapName' ? 'map' : key.replace(/(Ms|W)$/, ''));
+
+function connectionText(meter: Meter): string {
+  const { endpoint } = meter;
+  if (endpoint?.type === 'serial') {
+    const { baudRate, parity, dataBits, stopBits, path } = endpoint.line;
+    return `${path} (${baudRate} ${dataBits}${parity.slice(0, 1).toUpperCase()}${stopBits})`;
+  }
+  return `${linkKeyOf(meter)}${endpoint?.framing === 'rtu' ? ' (RTU frames)' : ''}`;
 }
 
 /** A metric whose registers stay the same under another name was renamed. */
@@ -76,7 +106,8 @@ function settingsThatDiffer(before: Config, after: Config): string[] {
   const names: string[] = [];
   const compare = (path: string, a: unknown, b: unknown): void => {
     if (isDeepStrictEqual(a, b)) return;
-    if (typeof a !== 'object' || a === null || typeof b !== 'object' || b === null) names.push(path);
+    if (typeof a !== 'object' || a === null || typeof b !== 'object' || b === null || Array.isArray(b))
+      names.push(path);
     else for (const key of Object.keys(b)) compare(`${path}.${key}`, a[key as never], b[key as never]);
   };
   for (const key of Object.keys(after) as (keyof Config)[]) {

@@ -1,10 +1,23 @@
-// Environment variables and flags: which of them are settings, which describe a single meter, and which look like a
-// mistake. A variable `X_FILE` gives the path of a file that holds the value of X.
+// Environment variables, systemd credentials and flags: which of them are settings, which describe a single meter, and
+// which look like a mistake. A variable `X_FILE` gives the path of a file that holds the value of X.
 
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { messageOf, type Problem } from '../model/errors.js';
 import { didYouMean } from './format-error.js';
-import { envOf, type KeyName, keyNames, keys, type MeterKeyName, single, singleNames } from './schema.js';
+import {
+  credentialKeys,
+  credentialOf,
+  envOf,
+  type KeyName,
+  keyNames,
+  keys,
+  type MeterKeyName,
+  type SingleKeyName,
+  single,
+  singleNames,
+} from './schema.js';
 import { problemAt, type Raw, type RawMeter } from './source-value.js';
 
 export interface Outside {
@@ -42,21 +55,41 @@ export async function readEnvironment(env: NodeJS.ProcessEnv): Promise<Outside> 
       problems.push(problemAt(raw, { rule: 'set-twice', expected: `set either ${name} or ${variable}, not both` }));
       continue;
     }
-    let value = text;
-    if (fromFile) {
-      try {
-        value = (await readFile(text, 'utf8')).replace(/\r?\n$/, '');
-      } catch (error) {
-        problems.push(
-          problemAt(raw, { rule: 'file', expected: `expected the path of a readable file (${messageOf(error)})` }),
-        );
-        continue;
-      }
-    }
+    const value = fromFile ? await secretIn(text, raw, problems) : text;
+    if (value === null) continue;
     if (setting !== undefined) settings.set(setting, { ...raw, value });
     else if (meterKey !== undefined) meter.set(meterKey, { ...raw, value });
   }
+  await addCredentials(env['CREDENTIALS_DIRECTORY'], settings, problems);
   return { settings, meter, problems };
+}
+
+/** A file's text without the line break at its end; null: it cannot be read, which `problems` then says. */
+async function secretIn(path: string, raw: Raw, problems: Problem[]): Promise<string | null> {
+  try {
+    return (await readFile(path, 'utf8')).replace(/\r?\n$/, '');
+  } catch (error) {
+    const expected = `expected the path of a readable file (${messageOf(error)})`;
+    problems.push(problemAt(raw, { rule: 'file', expected }));
+    return null;
+  }
+}
+
+/** What systemd hands over (LoadCredential=http-token:…): files that are named after their keys. Variables come first. */
+async function addCredentials(
+  folder: string | undefined,
+  settings: Map<KeyName, Raw>,
+  problems: Problem[],
+): Promise<void> {
+  if (!folder) return;
+  for (const key of credentialKeys) {
+    const path = join(folder, credentialOf(key));
+    if (settings.has(key) || !existsSync(path)) continue;
+    const raw = { value: path, file: 'systemd credential', place: credentialOf(key) };
+    // The two files are used where they lie.
+    const value = key.startsWith('http.tls') ? path : await secretIn(path, raw, problems);
+    if (value !== null) settings.set(key, { ...raw, value });
+  }
 }
 
 /** @param flags By the flag's name without dashes, e.g. `http.port`, `topic-prefix`. */
@@ -77,7 +110,7 @@ export function readFlags(flags: ReadonlyMap<string, string>): Outside {
 export function singleMeter(env: Outside, flags: Outside): RawMeter | null {
   const keysOfMeter = new Map([...env.meter, ...flags.meter]);
   if (keysOfMeter.size === 0) return null;
-  const placeOf = (key: MeterKeyName) => (key in single ? `--${single[key as keyof typeof single].flag}` : key);
+  const placeOf = (key: MeterKeyName) => (Object.hasOwn(single, key) ? `--${single[key as SingleKeyName].flag}` : key);
   const first = [...keysOfMeter.values()][0] as Raw;
   return { file: first.file, place: first.place, keys: keysOfMeter, placeOf };
 }

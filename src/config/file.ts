@@ -6,12 +6,13 @@ import { type Document, isNode, LineCounter, parseDocument, type YAMLError } fro
 import { isSecretName } from '../log/redact.js';
 import { messageOf, type Problem } from '../model/errors.js';
 import { didYouMean } from './format-error.js';
-import { type KeyName, keyNames, meterKeyNames } from './schema.js';
-import { isRecord, problemAt, type Raw, type RawMeter } from './source-value.js';
+import { type KeyName, keyNames, meterKeyNames, virtualKeys } from './schema.js';
+import { isRecord, problemAt, type Raw, type RawItem, type RawMeter } from './source-value.js';
 
 export interface FileContents {
   readonly settings: ReadonlyMap<KeyName, Raw>;
   readonly meters: readonly RawMeter[];
+  readonly virtual: readonly RawItem[];
   readonly problems: readonly Problem[];
 }
 
@@ -19,7 +20,7 @@ export interface FileContents {
 const maxAliases = 100_000;
 
 const sections = new Set(keyNames.flatMap((key) => (key.includes('.') ? [key.slice(0, key.indexOf('.'))] : [])));
-const topLevel = new Set(['meters', ...sections, ...keyNames.filter((key) => !key.includes('.'))]);
+const topLevel = new Set(['meters', 'virtual', ...sections, ...keyNames.filter((key) => !key.includes('.'))]);
 
 export async function readConfigFile(file: string): Promise<FileContents> {
   let text: string;
@@ -58,6 +59,7 @@ function readRoot(root: unknown, { file, place }: Place): FileContents {
   const settings = new Map<KeyName, Raw>();
   const problems: Problem[] = [];
   let meters: RawMeter[] = [];
+  let virtual: RawItem[] = [];
   if (!isRecord(root)) {
     const expected = 'expected keys and values, as in config/example.yaml';
     return onlyProblems([problemAt({ value: root, file, place: 'line 1' }, { rule: 'shape', expected })]);
@@ -77,9 +79,13 @@ function readRoot(root: unknown, { file, place }: Place): FileContents {
     if (!topLevel.has(key)) unknown([key], value, topLevel);
     else if (value === null) continue;
     else if (key === 'meters') {
-      const read = readMeters(value, { file, place });
-      meters = read.meters;
-      problems.push(...read.problems);
+      const list = readList(value, { file, place }, meterList);
+      meters = list.items.map((item) => ({ ...item, placeOf: (name) => item.place.replace(/^\S+/, `$&.${name}`) }));
+      problems.push(...list.problems);
+    } else if (key === 'virtual') {
+      const list = readList(value, { file, place }, virtualList);
+      virtual = list.items;
+      problems.push(...list.problems);
     } else if (!sections.has(key)) settings.set(key as KeyName, { value, file, place: place([key]) });
     else if (!isRecord(value)) {
       problems.push(
@@ -95,36 +101,56 @@ function readRoot(root: unknown, { file, place }: Place): FileContents {
       }
     }
   }
-  return { settings, meters, problems };
+  return { settings, meters, virtual, problems };
 }
 
-function readMeters(list: unknown, { file, place }: Place): { meters: RawMeter[]; problems: Problem[] } {
+interface ListOf {
+  readonly key: string;
+  readonly item: string;
+  readonly example: string;
+  readonly names: readonly string[];
+}
+
+const meterList: ListOf = {
+  key: 'meters',
+  item: 'meter',
+  example: '{name: …, host: …, map: …}',
+  names: meterKeyNames,
+};
+const virtualList: ListOf = {
+  key: 'virtual',
+  item: 'virtual meter',
+  example: '{name: …, plus: […], minus: […]}',
+  names: virtualKeys,
+};
+
+/** A list of mappings, the values inside not judged yet. */
+function readList(list: unknown, { file, place }: Place, kind: ListOf): { items: RawItem[]; problems: Problem[] } {
   const problems: Problem[] = [];
   if (!Array.isArray(list)) {
-    const raw = { value: list, file, place: place(['meters']) };
-    return {
-      meters: [],
-      problems: [problemAt(raw, { rule: 'shape', expected: 'expected a list, one item per meter' })],
-    };
+    const raw = { value: list, file, place: place([kind.key]) };
+    const expected = `expected a list, one item per ${kind.item}`;
+    return { items: [], problems: [problemAt(raw, { rule: 'shape', expected })] };
   }
-  const meters = list.flatMap((item: unknown, index): RawMeter[] => {
-    const path = ['meters', index];
+  const items = list.flatMap((item: unknown, index): RawItem[] => {
+    const path = [kind.key, index];
     const raw = { value: item, file, place: place(path) };
     if (!isRecord(item)) {
-      problems.push(problemAt(raw, { rule: 'shape', expected: 'expected a meter, {name: …, host: …, map: …}' }));
+      problems.push(problemAt(raw, { rule: 'shape', expected: `expected a ${kind.item}, ${kind.example}` }));
       return [];
     }
     const keys = new Map<string, Raw>();
     for (const [key, value] of Object.entries(item)) {
       const inner = { value, file, place: place([...path, key]) };
-      if (!(meterKeyNames as string[]).includes(key)) {
-        const expected = `unknown key of a meter${didYouMean(key, meterKeyNames)}`;
-        problems.push(problemAt(inner, { rule: 'unknown-key', expected }));
+      if (!kind.names.includes(key)) {
+        const expected = `unknown key of a ${kind.item}${didYouMean(key, kind.names)}`;
+        const sensitive = isSecretName(key);
+        problems.push(problemAt(inner, { rule: 'unknown-key', expected, sensitive }));
       } else if (value !== null) keys.set(key, inner);
     }
-    return [{ file, place: raw.place, keys, placeOf: (key) => raw.place.replace(/^\S+/, `$&.${key}`) }];
+    return [{ file, place: raw.place, keys }];
   });
-  return { meters, problems };
+  return { items, problems };
 }
 
 function placesOf(document: Document, lines: LineCounter): Place['place'] {
@@ -146,4 +172,9 @@ function syntaxProblem(error: YAMLError, text: string, file: string): Problem {
   return problemAt({ value: source, file, place: `line ${line}, column ${col}` }, { rule: 'yaml-syntax', expected });
 }
 
-const onlyProblems = (problems: readonly Problem[]): FileContents => ({ settings: new Map(), meters: [], problems });
+const onlyProblems = (problems: readonly Problem[]): FileContents => ({
+  settings: new Map(),
+  meters: [],
+  virtual: [],
+  problems,
+});

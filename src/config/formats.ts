@@ -4,6 +4,7 @@
 import { isIP } from 'node:net';
 import { Expected } from './format-error.js';
 import { type ParsedSchedule, parseSchedule } from './schedule.js';
+import { durationOf, durationText, powerOf, sizeOf } from './units.js';
 
 /** What a key says about its values beyond the format. Lengths of time in ms, sizes in bytes. */
 export interface Bounds {
@@ -25,43 +26,28 @@ function within(value: number, bounds: Bounds, expected: string): number {
   throw new Expected(expected);
 }
 
-const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-/** `90d` for a length of time in milliseconds, in the largest unit that divides it. */
-export function durationText(ms: number): string {
-  const [unit, factor] = Object.entries(units).findLast(([, factor]) => ms % factor === 0) ?? ['ms', 1];
-  return ms === 0 ? '0ms' : `${ms / factor}${unit}`;
-}
-
 function duration(value: unknown, bounds: Bounds): number {
   const { min = 0, max } = bounds;
   const range = max === undefined ? `at least ${durationText(min)}` : `${durationText(min)} to ${durationText(max)}`;
   const expected = `a length of time with its unit, such as 500ms, 15s, 5m or 90d (${range})`;
-  if (value === 0 || value === '0') return within(0, bounds, expected);
-  const match = typeof value === 'string' ? /^(\d+(?:\.\d+)?) ?(ms|s|m|h|d)$/.exec(value.trim()) : null;
-  if (!match) throw new Expected(expected);
-  return within(Math.round(Number(match[1]) * units[match[2] as keyof typeof units]), bounds, expected);
+  const ms = durationOf(value);
+  if (ms === null) throw new Expected(expected);
+  return within(ms, bounds, expected);
 }
-
-const sizes: Readonly<Record<string, number>> = {
-  b: 1,
-  kb: 1e3,
-  mb: 1e6,
-  gb: 1e9,
-  tb: 1e12,
-  kib: 2 ** 10,
-  mib: 2 ** 20,
-  gib: 2 ** 30,
-  tib: 2 ** 40,
-};
 
 function size(value: unknown, bounds: Bounds): number {
   const least = bounds.min === undefined ? '' : ` (at least ${bounds.min / 1e6}MB)`;
   const expected = `a size with its unit, such as 500MB or 2GB${least}`;
-  const match = typeof value === 'string' ? /^(\d+(?:\.\d+)?) ?([kmgt]?i?b)$/i.exec(value.trim()) : null;
-  const factor = match && sizes[(match[2] as string).toLowerCase()];
-  if (!match || !factor) throw new Expected(expected);
-  return within(Math.round(Number(match[1]) * factor), { ...bounds, max: Number.MAX_SAFE_INTEGER }, expected);
+  const bytes = sizeOf(value);
+  if (bytes === null) throw new Expected(expected);
+  return within(bytes, bounds, expected);
+}
+
+/** Watts. */
+function power(value: unknown): number {
+  const watts = powerOf(value);
+  if (watts === null || watts === 0) throw new Expected('a power with its unit, such as 250kW');
+  return watts;
 }
 
 function number(value: unknown, bounds: Bounds): number {
@@ -81,8 +67,10 @@ function integer(value: unknown, bounds: Bounds): number {
   return within(result, bounds, expected);
 }
 
+/** Text of a list, or a number of it (9600, 8), as text. */
 function choice(value: unknown, { choices = [] }: Bounds): string {
-  const found = typeof value === 'string' ? choices.find((one) => one === value.trim()) : undefined;
+  const written = typeof value === 'string' ? value.trim() : typeof value === 'number' ? String(value) : undefined;
+  const found = choices.find((one) => one === written);
   if (found === undefined) throw new Expected(`one of ${choices.join(', ')}`);
   return found;
 }
@@ -99,6 +87,9 @@ function text(value: unknown): string {
   return textOf(value, 'text');
 }
 
+/** Only as text: YAML would read 0047 as the number 47. */
+const serialNumber = (value: unknown): string => textOf(value, 'a serial number');
+
 const path = (value: unknown): string => textOf(value, 'the path of a file or folder');
 
 function host(value: unknown): string {
@@ -111,6 +102,13 @@ function host(value: unknown): string {
     throw new Expected(expected);
   }
   return bare;
+}
+
+/** Host names or addresses, as a list, or separated by commas. */
+function hosts(value: unknown): readonly string[] {
+  const items: unknown = typeof value === 'string' ? value.split(',').filter((item) => item.trim() !== '') : value;
+  if (!Array.isArray(items)) throw new Expected('a list of host names or IP addresses, without scheme or port');
+  return items.map((item) => host(item).toLowerCase());
 }
 
 function topicPrefix(value: unknown): string {
@@ -129,6 +127,8 @@ const schedule = (value: unknown): ParsedSchedule =>
 
 function timezone(value: unknown): string {
   const name = textOf(value, 'a time zone such as UTC or America/Los_Angeles');
+  // Newer versions of Node.js take offsets such as +02:00, too, which have no summer time.
+  if (!/^[a-z]/i.test(name)) throw new Expected('a time zone of the IANA list, such as UTC or America/Los_Angeles');
   try {
     return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone;
   } catch {
@@ -175,11 +175,14 @@ export const formats = {
   duration,
   flag,
   host,
+  hosts,
   integer,
   number,
   path,
+  power,
   retention,
   schedule,
+  serialNumber,
   size,
   text,
   timezone,

@@ -1,9 +1,9 @@
 // The configuration, from file, environment and flags: a frozen Config, or every problem at once. Nothing has been opened,
 // started or written when it fails.
 
-import { existsSync } from 'node:fs';
 import process from 'node:process';
 import type { Problem } from '../model/errors.js';
+import { certificatePairProblems } from './certificate-pair.js';
 import type { Config, LogFormat, LogLevel } from './config.js';
 import { readEnvironment, readFlags, singleMeter } from './env-and-flags.js';
 import { readConfigFile } from './file.js';
@@ -12,6 +12,7 @@ import { buildMeters, type MapLoader, refuseErrors } from './meters.js';
 import { type Key, type KeyName, keys, type Values } from './schema.js';
 import { layerSettings } from './settings.js';
 import { problemAt, type Raw } from './source-value.js';
+import { buildVirtual } from './virtual.js';
 
 export interface ConfigSources {
   /** null: no file, or the one that EMDC_CONFIG names. */
@@ -62,10 +63,31 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
     ? buildMeters(raws, { settings, inputs, loadMap: sources.loadMap, maps: sources.maps ?? 'needed' }, problems)
     : [];
 
-  refuseErrors(file ?? 'configuration', problems);
+  const names = raws.flatMap(({ keys }) => {
+    const name = keys.get('name')?.value;
+    return typeof name === 'string' ? [name.trim()] : [];
+  });
+  const virtual = needed ? buildVirtual(contents?.virtual ?? [], names, problems) : [];
+
+  const ordered = byPlace(problems);
+  refuseErrors(file ?? 'configuration', ordered);
   if (!sections) throw new Error('settings without values and without problems');
-  const config: Config = Object.freeze({ file, meters: Object.freeze(meters), ...sections });
-  return { config, meterCount: raws.length, warnings: problems };
+  const config: Config = Object.freeze({
+    file,
+    meters: Object.freeze(meters),
+    virtual: Object.freeze(virtual),
+    ...sections,
+  });
+  return { config, meterCount: raws.length, warnings: ordered };
+}
+
+/** Problems of one file in the order of its lines; files in the order in which they were read. */
+function byPlace(problems: readonly Problem[]): Problem[] {
+  const lineOf = ({ place }: Problem): number => Number(/\bline (\d+)/.exec(place)?.[1] ?? 0);
+  const files = [...new Set(problems.map(({ file }) => file))];
+  return files.flatMap((file) =>
+    problems.filter((problem) => problem.file === file).sort((a, b) => lineOf(a) - lineOf(b)),
+  );
 }
 
 function checkSources(
@@ -83,7 +105,7 @@ function checkSources(
   if (problems.some((problem) => problem.file === has.file && /^(file|line|meters)/.test(problem.place))) return;
   const expected = has.contents
     ? 'expected at least one meter: {name: …, host: …, map: …}'
-    : 'expected a file (--config FILE or EMDC_CONFIG), or one meter by --host, --topic-prefix and --map';
+    : 'expected a file (--config FILE or EMDC_CONFIG), or one meter by --host (or --serial), --topic-prefix and --map';
   const raw = { value: null, file: has.file ?? 'configuration', place: 'meters' };
   problems.push(problemAt(raw, { rule: 'no-meters', expected }));
 }
@@ -97,7 +119,7 @@ interface Context {
 const isSensitive = (key: KeyName): boolean => (keys[key] as Key).sensitive ?? false;
 
 /** What several settings together must fulfil. */
-function relateSettings(values: Values, context: Context): Omit<Config, 'file' | 'meters'> {
+function relateSettings(values: Values, context: Context): Omit<Config, 'file' | 'meters' | 'virtual'> {
   const { origin, problems } = context;
   const rawOf = (key: KeyName): Raw => origin.get(key) ?? { value: null, file: 'default', place: key };
   const complain = (key: KeyName, expected: string, severity: 'error' | 'warning' = 'error') =>
@@ -107,6 +129,11 @@ function relateSettings(values: Values, context: Context): Omit<Config, 'file' |
   const tlsKey = inputFile('http.tlsKey');
   if (tlsCertificate !== '' && tlsKey === '') complain('http.tlsCertificate', 'expected http.tlsKey beside it');
   if (tlsKey !== '' && tlsCertificate === '') complain('http.tlsKey', 'expected http.tlsCertificate beside it');
+  if (tlsCertificate !== null && tlsKey !== null && tlsCertificate !== '' && tlsKey !== '') {
+    for (const { key, expected, severity } of certificatePairProblems(tlsCertificate, tlsKey, Date.now())) {
+      complain(key, expected, severity);
+    }
+  }
 
   const sqlite = values['database.url'].startsWith('file:');
   if (values.highAvailability && sqlite) {
@@ -119,8 +146,20 @@ function relateSettings(values: Values, context: Context): Omit<Config, 'file' |
     const expected = 'anyone who reaches this address can force cycles: set http.token';
     complain('http.host', expected, 'warning');
   }
+  if (!sqlite && values['database.commitEvery'] > 0) {
+    complain('database.commitEvery', 'expected 0s: only SQLite gathers cycles');
+  }
+  if (sqlite && values['database.spread']) {
+    complain('database.spread', 'expected false: a SQLite file is on one machine', 'warning');
+  }
   return {
-    database: Object.freeze({ url: databaseUrl() }),
+    timezone: values.timezone,
+    database: Object.freeze({
+      url: databaseUrl(),
+      commitEveryMs: values['database.commitEvery'],
+      connections: values['database.connections'],
+      spread: values['database.spread'],
+    }),
     spool: Object.freeze({
       directory: values['spool.directory'],
       maxBytes: values['spool.maxBytes'],
@@ -133,9 +172,10 @@ function relateSettings(values: Values, context: Context): Omit<Config, 'file' |
     http: Object.freeze({
       host: values['http.host'],
       port: values['http.port'],
+      allowedHosts: Object.freeze([...values['http.allowedHosts']]),
       token: values['http.token'],
-      tlsCertificate,
-      tlsKey,
+      tlsCertificate: tlsCertificate ?? values['http.tlsCertificate'],
+      tlsKey: tlsKey ?? values['http.tlsKey'],
     }),
     log: Object.freeze({
       level: values['log.level'] as LogLevel,
@@ -147,13 +187,14 @@ function relateSettings(values: Values, context: Context): Omit<Config, 'file' |
     highAvailability: values.highAvailability,
   };
 
-  function inputFile(key: 'http.tlsCertificate' | 'http.tlsKey'): string {
+  /** Absolute; empty: none is configured; null: there is no such file. */
+  function inputFile(key: 'http.tlsCertificate' | 'http.tlsKey'): string | null {
     if (values[key] === '') return '';
     const found = context.inputs.find(values[key], rawOf(key));
-    if (found === null || !existsSync(found)) {
+    if (found === null) {
       complain(key, `expected an existing file; looked in ${context.inputs.places(rawOf(key)).join(', ')}`);
     }
-    return found ?? values[key];
+    return found;
   }
 
   function databaseUrl(): string {

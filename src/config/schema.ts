@@ -1,12 +1,12 @@
 // Every key there is, with its format, default and meaning: the one place to look up or to add one. Loading, flags,
-// environment variables, config/example.yaml and the README's tables all come from here.
+// environment variables, config/example.yaml and the tables of config/README.md all come from here.
 
 import type { Bounds, FormatName, formats } from './formats.js';
 
 export interface Key extends Bounds {
   readonly format: FormatName;
   /** As one would write it; null: none, the key is either needed or taken from elsewhere (the text says). */
-  readonly default: string | number | boolean | null;
+  readonly default: string | number | boolean | readonly string[] | null;
   readonly doc: string;
   /** Never shown in logs and problems. */
   readonly sensitive?: true;
@@ -50,7 +50,11 @@ export const keys = {
     default: '15s',
     doc: 'When to read: an interval that divides a minute, an hour or a day evenly, or a cron expression of 5 or 6 fields',
   },
-  timezone: { format: 'timezone', default: 'UTC', doc: 'For cron expressions; stored times are always UTC' },
+  timezone: {
+    format: 'timezone',
+    default: 'UTC',
+    doc: 'For cron expressions, and for the local days and months of energy; stored times are always UTC',
+  },
   'modbus.timeout': timing.timeout,
   'modbus.retries': timing.retries,
   'modbus.retryWait': timing.retryWait,
@@ -68,6 +72,25 @@ export const keys = {
     default: '',
     sensitive: true,
     doc: 'Goes into database.url, so that the password alone can come from a secret',
+  },
+  'database.commitEvery': {
+    format: 'duration',
+    default: '0s',
+    min: 0,
+    max: 10 * minute,
+    doc: 'SQLite only: gathers cycles for so long before they are written; spares an SD card, and a power cut loses that much',
+  },
+  'database.connections': {
+    format: 'integer',
+    default: 1,
+    min: 1,
+    max: 20,
+    doc: 'Connections to a database server; 1 is enough for a thousand meters',
+  },
+  'database.spread': {
+    format: 'flag',
+    default: false,
+    doc: 'For a distributed engine: spreads the rows of different meters over its nodes',
   },
   'spool.directory': {
     format: 'path',
@@ -95,6 +118,11 @@ export const keys = {
   },
   'http.host': { format: 'host', default: '127.0.0.1', doc: 'Address to listen on; 0.0.0.0 for every one' },
   'http.port': { format: 'integer', default: 8080, min: 0, max: 65535, doc: 'Port to listen on; 0 takes a free one' },
+  'http.allowedHosts': {
+    format: 'hosts',
+    default: [],
+    doc: "Names by which HTTP may be asked, beside this machine's own; others are refused",
+  },
   'http.token': {
     format: 'text',
     default: '',
@@ -128,8 +156,19 @@ export const keys = {
 /** Of an item of `meters`. The ones that `single` names make a meter without a file. */
 export const meterKeys = {
   name: { format: 'topicPrefix', default: null, doc: 'Topic prefix, unique: a topic is `<name>/<metric name>`' },
-  host: { format: 'host', default: null, doc: 'Address of the meter or of the gateway before it' },
+  host: { format: 'host', default: null, doc: 'Address of the meter or of the gateway before it; or `serial`' },
   port: { format: 'integer', default: 502, min: 1, max: 65535, doc: 'TCP port' },
+  framing: {
+    format: 'choice',
+    default: 'mbap',
+    choices: ['mbap', 'rtu'],
+    doc: 'Frames on TCP: mbap (Modbus TCP), or rtu for transparent serial converters',
+  },
+  serial: { format: 'path', default: null, doc: 'Serial port (RS-485), such as /dev/ttyUSB0, in place of `host`' },
+  baudRate: { format: 'integer', default: 9600, min: 300, max: 1_000_000, doc: 'Of the serial port' },
+  parity: { format: 'choice', default: 'even', choices: ['none', 'even', 'odd'], doc: 'Of the serial port' },
+  dataBits: { format: 'integer', default: 8, min: 7, max: 8, doc: 'Of the serial port' },
+  stopBits: { format: 'integer', default: 1, min: 1, max: 2, doc: 'Of the serial port' },
   unitId: { format: 'integer', default: 1, min: 0, max: 255, doc: 'Modbus unit id' },
   map: { format: 'path', default: null, doc: 'Register map, .xlsx or .csv' },
   worksheet: { format: 'text', default: 'Metrics', doc: 'Sheet of the workbook' },
@@ -147,6 +186,42 @@ export const meterKeys = {
   pause: { ...timing.pause, default: null, doc: 'Beats modbus.pause' },
   maxRegisters: { ...timing.maxRegisters, default: null, doc: 'Beats modbus.maxRegisters' },
   maxGap: { ...timing.maxGap, default: null, doc: 'Beats modbus.maxGap' },
+  connectDelay: {
+    format: 'duration',
+    default: null,
+    min: 0,
+    max: minute,
+    doc: "Rest after connecting, before the first request; default: the map's, else none",
+  },
+  keepConnection: {
+    format: 'flag',
+    default: true,
+    doc: 'false: the connection is closed after each poll, so that others can reach the meter in between',
+  },
+  reconnectWait: {
+    format: 'duration',
+    default: '0s',
+    min: 0,
+    max: 10 * minute,
+    doc: 'Least time between two connections',
+  },
+  transactionId: {
+    format: 'choice',
+    default: 'check',
+    choices: ['check', 'ignore'],
+    doc: 'ignore: for gateways that answer with another transaction id than they were asked with',
+  },
+  serialNumber: {
+    format: 'serialNumber',
+    default: null,
+    doc: 'The serial number that must answer; values of another device are not stored',
+  },
+  maxPower: {
+    format: 'power',
+    default: null,
+    doc: 'Largest power that can flow here, e.g. 250kW: energy that would need more is questioned',
+  },
+  was: { format: 'topicPrefix', default: null, doc: 'Former name: the history goes on under the new one' },
 } as const satisfies Record<string, Key>;
 
 export type KeyName = keyof typeof keys;
@@ -157,22 +232,69 @@ type ParsedBy<K extends Key> = ReturnType<(typeof formats)[K['format']]>;
 export type Values = { readonly [K in KeyName]: ParsedBy<(typeof keys)[K]> };
 export type MeterValues = { readonly [K in MeterKeyName]?: ParsedBy<(typeof meterKeys)[K]> };
 
-/** Meter keys that flags and variables can set: together they are one meter without a file. */
-export const single = {
-  name: { flag: 'topic-prefix', env: 'EMDC_METER_TOPIC_PREFIX' },
-  host: { flag: 'host', env: 'EMDC_METER_HOST' },
-  port: { flag: 'port', env: 'EMDC_METER_PORT' },
-  unitId: { flag: 'unit', env: 'EMDC_METER_UNIT_ID' },
-  map: { flag: 'map', env: 'EMDC_METER_MAP' },
-  worksheet: { flag: 'worksheet', env: 'EMDC_METER_WORKSHEET' },
-  ctRatio: { flag: 'ct-ratio', env: 'EMDC_METER_CT_RATIO' },
-  ptRatio: { flag: 'pt-ratio', env: 'EMDC_METER_PT_RATIO' },
-} as const satisfies Partial<Record<MeterKeyName, { readonly flag: string; readonly env: string }>>;
+/** Meter keys that are a flag and a variable as well: together they describe one meter without a file. */
+const singleKeys = [
+  'name',
+  'host',
+  'port',
+  'framing',
+  'serial',
+  'baudRate',
+  'parity',
+  'dataBits',
+  'stopBits',
+  'unitId',
+  'map',
+  'worksheet',
+  'ctRatio',
+  'ptRatio',
+  'connectDelay',
+  'keepConnection',
+  'reconnectWait',
+  'transactionId',
+  'serialNumber',
+  'maxPower',
+] as const satisfies readonly MeterKeyName[];
+
+export type SingleKeyName = (typeof singleKeys)[number];
+
+const otherFlags: Readonly<Partial<Record<SingleKeyName, string>>> = { name: 'topic-prefix', unitId: 'unit' };
+const kebab = (key: string): string => key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+export interface SingleKey {
+  /** Without dashes, e.g. `ct-ratio`. */
+  readonly flag: string;
+  /** e.g. `EMDC_METER_CT_RATIO` */
+  readonly env: string;
+}
+
+export const single = Object.fromEntries(
+  singleKeys.map((key): [SingleKeyName, SingleKey] => [
+    key,
+    { flag: otherFlags[key] ?? kebab(key), env: key === 'name' ? 'EMDC_METER_TOPIC_PREFIX' : envOf(`meter.${key}`) },
+  ]),
+) as Readonly<Record<SingleKeyName, SingleKey>>;
+
+/** Of an item of `virtual`: the sum of some meters less the sum of others, in SQL only. */
+export const virtualKeys = ['name', 'plus', 'minus'] as const;
 
 /** `http.tlsKey` → `EMDC_HTTP_TLS_KEY` */
-export const envOf = (key: string): string =>
-  `EMDC_${key.replaceAll('.', '_').replaceAll(/[A-Z]/g, (letter) => `_${letter}`)}`.toUpperCase();
+export function envOf(key: string): string {
+  return `EMDC_${key.replaceAll('.', '_').replaceAll(/[A-Z]/g, (letter) => `_${letter}`)}`.toUpperCase();
+}
+
+/** `http.tlsKey` → `http-tls-key`: the name of the systemd credential. */
+export const credentialOf = (key: string): string => kebab(key.replaceAll('.', '-'));
+
+/** Keys whose value systemd may hand over as a credential: for the two files, the path of the credential itself. */
+export const credentialKeys: readonly KeyName[] = [
+  'database.url',
+  'database.password',
+  'http.token',
+  'http.tlsCertificate',
+  'http.tlsKey',
+];
 
 export const keyNames = Object.keys(keys) as KeyName[];
 export const meterKeyNames = Object.keys(meterKeys) as MeterKeyName[];
-export const singleNames = Object.keys(single) as (keyof typeof single)[];
+export const singleNames: readonly SingleKeyName[] = singleKeys;

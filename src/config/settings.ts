@@ -1,13 +1,13 @@
-// The settings by convict: defaults, the file's values, environment variables and flags, each beating the ones before, then
-// every value judged by its format. convict is given values one by one and never parses any: its own conversions take
-// `80abc` for 80 and `yes` for true.
+// The settings by convict: defaults, then the file, then environment variables, then flags, each beating the ones before,
+// and every value judged by its format. The formats take values as written: convict's own conversions would take `80abc`
+// for 80 and `yes` for true. Flags come parsed by commander and are set last.
 
 import convict from 'convict';
 import type { Problem } from '../model/errors.js';
 import { Expected } from './format-error.js';
-import { formats } from './formats.js';
+import { type FormatName, formats } from './formats.js';
 import { envOf, type Key, type KeyName, keyNames, keys, type Values } from './schema.js';
-import { problemAt, type Raw } from './source-value.js';
+import { isRecord, problemAt, type Raw } from './source-value.js';
 
 export interface Settings {
   /** null: there are problems. */
@@ -17,68 +17,72 @@ export interface Settings {
   readonly problems: readonly Problem[];
 }
 
+/** Values as written, by where they were written. */
 export interface Layers {
   readonly file: ReadonlyMap<KeyName, Raw>;
   readonly env: ReadonlyMap<KeyName, Raw>;
   readonly flags: ReadonlyMap<KeyName, Raw>;
 }
 
-type Judge = (key: KeyName, value: unknown) => void;
+/** A name of our own, since convict converts values of its own formats (`integer`, `number`) while it loads them. */
+const formatName = (format: FormatName): string => `emdc ${format}`;
 
-interface JudgedNode extends Key {
-  readonly key: KeyName;
-  readonly judge: Judge;
-}
+convict.addFormats(
+  Object.fromEntries(
+    Object.entries(formats).map(([name, format]) => [
+      formatName(name as FormatName),
+      { validate: (value: unknown, key: Key) => void format(value, key), coerce: (value: unknown) => value },
+    ]),
+  ),
+);
 
-convict.addFormat({
-  name: 'judged',
-  validate: (value: unknown, node: JudgedNode) => node.judge(node.key, value),
-  coerce: (value: unknown) => value,
-});
+/** Defaults, file, environment and flags as one set of values, or the problems of all of them. */
+export function layerSettings({ file, env, flags }: Layers): Settings {
+  const written = new Map([...file, ...env, ...flags]);
+  const variables = Object.fromEntries([...env].map(([key, { value }]) => [envOf(key), String(value)]));
+  const config = convict(convictSchema(), { env: variables, args: [] });
+  config.load(nested(file));
+  for (const [key, { value }] of flags) config.set(key, value);
 
-export function layerSettings(layers: Layers): Settings {
-  const faults = new Map<KeyName, Problem>();
-  const parsed: Partial<Record<KeyName, unknown>> = {};
-  const written = new Map([...layers.file, ...layers.env, ...layers.flags]);
-
-  const judge: Judge = (key, value) => {
+  const values: Partial<Record<KeyName, unknown>> = {};
+  const problems: Problem[] = [];
+  for (const key of keyNames) {
     const definition: Key = keys[key];
+    const raw = written.get(key) ?? { value: definition.default, file: 'default', place: key };
     try {
-      parsed[key] = formats[definition.format](value, definition);
+      values[key] = formats[definition.format](isRecord(raw.value) ? raw.value : config.get(key), definition);
     } catch (error) {
       if (!(error instanceof Expected)) throw error;
-      const raw = written.get(key) ?? { value, file: 'default', place: key };
-      const expected = `expected ${error.message}`;
-      faults.set(key, problemAt(raw, { rule: 'value', expected, sensitive: definition.sensitive ?? false }));
+      const sensitive = definition.sensitive ?? false;
+      problems.push(problemAt(raw, { rule: 'value', expected: `expected ${error.message}`, sensitive }));
     }
-  };
-
-  const environment: NodeJS.ProcessEnv = {};
-  for (const [key, { value }] of layers.env) environment[envOf(key)] = String(value);
-  const settings = convict<Record<string, unknown>>(schemaFor(judge), { env: environment, args: [] });
-  for (const [key, { value }] of layers.file) {
-    if (layers.env.has(key) || layers.flags.has(key)) continue;
-    // convict would walk into an object instead of judging it.
-    if (typeof value === 'object') judge(key, value);
-    else settings.set(key, value);
   }
-  for (const [key, { value }] of layers.flags) settings.set(key, value);
-  settings.validate({ allowed: 'strict' });
-  const problems = keyNames.flatMap((key) => faults.get(key) ?? []);
+  // With every problem found above, and its place, convict has the last word on what is left.
+  if (problems.length === 0) config.validate({ allowed: 'strict' });
   return {
-    values: problems.length === 0 ? (parsed as Values) : null,
+    values: problems.length === 0 ? (values as Values) : null,
     explicit: new Set(written.keys()),
     problems,
   };
 }
 
-function schemaFor(judge: Judge): convict.Schema<Record<string, unknown>> {
-  const schema: Record<string, Record<string, unknown>> = {};
+/** `http.port` → {http: {port: …}}, without values that are mappings: convict would walk into them. */
+function nested(values: ReadonlyMap<KeyName, Raw>): object {
+  const root: Record<string, unknown> = {};
+  for (const [key, { value }] of values) {
+    if (isRecord(value)) continue;
+    const [section, name] = key.split('.') as [string, string?];
+    root[section] = name === undefined ? value : { ...(root[section] as object), [name]: value };
+  }
+  return root;
+}
+
+function convictSchema(): convict.Schema<Record<string, unknown>> {
+  const schema: Record<string, unknown> = {};
   for (const key of keyNames) {
     const [section, name] = key.split('.') as [string, string?];
-    const node = { ...keys[key], format: 'judged', env: envOf(key), key, judge };
-    if (name === undefined) schema[section] = node;
-    else schema[section] = { ...schema[section], [name]: node };
+    const node = { ...keys[key], format: formatName(keys[key].format), env: envOf(key) };
+    schema[section] = name === undefined ? node : { ...(schema[section] as object), [name]: node };
   }
   return schema as convict.Schema<Record<string, unknown>>;
 }

@@ -12,9 +12,13 @@ export interface Raw {
   readonly place: string;
 }
 
-/** One meter as written, its keys not judged yet. */
-export interface RawMeter extends Omit<Raw, 'value'> {
+/** One item of a list as written, its keys not judged yet. */
+export interface RawItem extends Omit<Raw, 'value'> {
   readonly keys: ReadonlyMap<string, Raw>;
+}
+
+/** One meter as written. */
+export interface RawMeter extends RawItem {
   /** Where a key that is missing would be written. */
   readonly placeOf: (key: MeterKeyName) => string;
 }

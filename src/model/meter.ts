@@ -189,6 +189,12 @@ export interface Meter extends MeterInfo {
 
 export const topicOf = (meter: MeterInfo, metric: MetricInfo): string => `${meter.name}/${metric.name}`;
 
-/** Meters with the same key share one link. */
-export const linkKeyOf = (meter: { readonly host: string; readonly port: number }): string =>
-  `${meter.host.includes(':') ? `[${meter.host}]` : meter.host}:${meter.port}`;
+/** Meters with the same key share one link: `host:port`, or the path of a serial port. */
+export const linkKeyOf = (meter: {
+  readonly host: string;
+  readonly port: number;
+  readonly endpoint?: Endpoint;
+}): string => {
+  if (meter.endpoint?.type === 'serial') return meter.endpoint.line.path;
+  return `${meter.host.includes(':') ? `[${meter.host}]` : meter.host}:${meter.port}`;
+};

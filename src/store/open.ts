@@ -79,6 +79,7 @@ function storeOn(backend: Backend, dialect: Dialect): Store {
       announced = Math.max(announced, ...newMeters.map(([key]) => key + 1));
     },
     setMeters: async (meters, now) => open().setMeters(keyed(meters), now),
+    setVirtualMeters: async (virtual) => open().setVirtualMeters(virtual),
     newestSlots: async (meters) => new Map(await open().newestSlots(meters)),
     async newestPolls(meters) {
       const byKey = new Map(meters.map((meter) => [keys.keyOf(meter), meter]));

@@ -7,7 +7,7 @@ import { toStoreFailure } from './failure.js';
 import { Meters } from './meters.js';
 import type { PollRow, Rows } from './rows.js';
 import type { Statements } from './statements.js';
-import type { LeaseRequest, MeterChange, MeterIdentity } from './store.js';
+import type { LeaseRequest, MeterChange, MeterIdentity, VirtualMembers } from './store.js';
 import { Upkeep, type UpkeepOptions } from './upkeep.js';
 
 /** A poll as the database has it. */
@@ -32,6 +32,7 @@ export interface Backend {
     meters: readonly (readonly [key: number, meter: MeterInfo])[],
     now: number,
   ): Promise<readonly MeterChange[]>;
+  setVirtualMeters(virtual: readonly VirtualMembers[]): Promise<void>;
   newestSlots(meters: readonly string[]): Promise<readonly (readonly [name: string, slot: number])[]>;
   newestPolls(meters: readonly (readonly [key: number, meter: MeterInfo])[]): Promise<readonly PollData[]>;
   identities(meters: readonly string[]): Promise<readonly (readonly [name: string, identity: MeterIdentity])[]>;
@@ -93,6 +94,21 @@ export class PrismaStore implements Backend {
       await runAll(this.#db, this.#insert({ polls: [], gaps: [], events }));
       await this.#upkeep.setMeters(meters.map(([key]) => this.#meters.idsOf(key).meterId));
       return changes;
+    });
+  }
+
+  setVirtualMeters(virtual: readonly VirtualMembers[]): Promise<void> {
+    return this.#translated(async () => {
+      const data = virtual.flatMap(({ name, plus, minus }) => [
+        ...plus.map((meter) => ({ name, meter, sign: 1 })),
+        ...minus.map((meter) => ({ name, meter, sign: -1 })),
+      ]);
+      const names = virtual.map(({ name }) => name);
+      if (names.length === 0) return;
+      await this.#db.$transaction([
+        this.#db.member.deleteMany({ where: { name: { in: names } } }),
+        this.#db.member.createMany({ data }),
+      ]);
     });
   }
 

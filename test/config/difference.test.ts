@@ -34,12 +34,38 @@ test('meters that come, go and change are told one by one, with what changed', (
   assert.deepEqual(meters, [three, changed]);
   assert.deepEqual(changes, [
     '+ site/three: 3 metrics, every 15s',
-    '~ site/one: host 127.0.0.1 → 10.0.0.7, added Energy, renamed Voltage → Voltage_AN, changed Current, schedule 15s → 1m',
+    '~ site/one: connection 127.0.0.1:502 → 10.0.0.7:502, added Energy, renamed Voltage → Voltage_AN, changed Current, schedule 15s → 1m',
     '- site/two',
   ]);
 });
 
+test('a meter that moves to a serial port, is told to wait, and gets another map file says so in the words of its keys', () => {
+  const line = { path: '/dev/ttyUSB0', baudRate: 19200, parity: 'none', dataBits: 8, stopBits: 2 } as const;
+  const serial = meter({
+    ...one,
+    host: line.path,
+    port: 0,
+    endpoint: { type: 'serial', line },
+    connectDelayMs: 2000,
+    was: 'old',
+  });
+  const moved = meter({ ...two, mapFile: 'new.xlsx' });
+  assert.deepEqual(difference(config, { ...config, meters: [serial, moved] }).changes, [
+    '~ site/one: connection 127.0.0.1:502 → /dev/ttyUSB0 (19200 8N2), connectDelay none → 2000, was none → old',
+    '~ site/two: map test.xlsx → new.xlsx',
+  ]);
+});
+
 test('settings that need a restart are named without their values', () => {
-  const next = { ...config, http: { ...config.http, token: 'secret', port: 1 }, highAvailability: true };
-  assert.deepEqual(difference(config, next).needRestart, ['http.port', 'http.token', 'highAvailability']);
+  const next = {
+    ...config,
+    http: { ...config.http, token: 'secret', port: 1, allowedHosts: ['gateway'] },
+    highAvailability: true,
+  };
+  assert.deepEqual(difference(config, next).needRestart, [
+    'http.port',
+    'http.allowedHosts',
+    'http.token',
+    'highAvailability',
+  ]);
 });

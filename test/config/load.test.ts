@@ -37,7 +37,16 @@ const metric: Metric = {
 const noLimits = { maxRegisters: null, maxGap: null, pauseMs: null, connectDelayMs: null };
 const mapWith =
   (limits: RegisterMap['limits']): MapLoader =>
-  (file) => ({ map: { name: 'map', file, metrics: [metric], limits, identity: { serialNumber: null, model: null, firmware: null } }, problems: [] });
+  (file) => ({
+    map: {
+      name: 'map',
+      file,
+      metrics: [metric],
+      limits,
+      identity: { serialNumber: null, model: null, firmware: null },
+    },
+    problems: [],
+  });
 
 interface Given extends Partial<Omit<ConfigSources, 'flags'>> {
   readonly yaml?: string;
@@ -76,8 +85,9 @@ test('a file with one meter and nothing else gets every default', async () => {
   const { config, warnings } = await load({ yaml: oneMeter });
   assert.deepEqual(warnings, []);
   assert.equal(config.file, join(folder, 'site.yaml'));
-  const { metrics, ...meter } = config.meters[0] ?? assert.fail();
-  assert.deepEqual(metrics, [metric]);
+  const { metrics, mapHash, ...meter } = config.meters[0] ?? assert.fail();
+  assert.deepEqual(metrics, [{ ...metric, scaling: '×1' }]);
+  assert.match(mapHash ?? '', /^[0-9a-f]{16}$/);
   assert.deepEqual(meter, {
     name: 'A',
     host: 'meter.local',
@@ -95,13 +105,21 @@ test('a file with one meter and nothing else gets every default', async () => {
     pauseMs: 0,
     maxRegisters: 125,
     maxGap: 32,
+    onceMetrics: [],
+    endpoint: { type: 'tcp', host: 'meter.local', port: 502, framing: 'mbap' },
+    connectDelayMs: 0,
+    keepConnection: true,
+    reconnectWaitMs: 0,
+    transactionId: 'check',
   });
   const { meters: _, file: __, ...sections } = config;
   assert.deepEqual(sections, {
-    database: { url: 'file:./data/emdc.db' },
+    virtual: [],
+    timezone: 'UTC',
+    database: { url: 'file:./data/emdc.db', commitEveryMs: 0, connections: 1, spread: false },
     spool: { directory: './data/spool', maxBytes: 1e9, maxAgeMs: 30 * 86_400_000 },
     retention: { readingsMs: null, rollupsMs: null },
-    http: { host: '127.0.0.1', port: 8080, token: '', tlsCertificate: '', tlsKey: '' },
+    http: { host: '127.0.0.1', port: 8080, allowedHosts: [], token: '', tlsCertificate: '', tlsKey: '' },
     log: { level: 'info', format: 'auto', file: '', maxBytes: 1e7, maxFiles: 5 },
     highAvailability: false,
   });
@@ -134,16 +152,16 @@ meters:
 `;
   const found = (await lines({ yaml })).map((line) => line.replace(/looked in .*/, 'looked in …'));
   assert.deepEqual(found, [
-    'site.yaml · modbus.retires (line 3) · "2" · unknown key (did you mean "retries"?)',
     'site.yaml · schedule (line 1) · "7s" · expected an interval that divides a minute, an hour or a day evenly, such as 6s or 10s',
     'site.yaml · timezone (line 2) · "Mars/Olympus" · expected a time zone of the IANA list, such as UTC or America/Los_Angeles',
+    'site.yaml · modbus.retires (line 3) · "2" · unknown key (did you mean "retries"?)',
     'site.yaml · modbus.timeout (line 3) · "1000" · expected a length of time with its unit, such as 500ms, 15s, 5m or 90d (10ms to 1m)',
     'site.yaml · http.port (line 4) · "80800" · expected a whole number, 0–65535',
     'site.yaml · log.level (line 5) · "loud" · expected one of error, warn, info, debug',
     'site.yaml · meters[0].host (line 7) · "http://meter:502" · expected a host name or an IP address, without scheme or port',
     'site.yaml · meters[1].unitId (line 8) · "256" · expected a whole number, 0–255',
     'site.yaml · meters[1].name (line 8) · "A" · expected a name of its own: meters[0].name (line 7) has this one',
-    'site.yaml · meters[1].map (line 8) · "none.xlsx" · expected an existing file; looked in …',
+    'site.yaml · meters[1].map (line 8) · "none.xlsx" · expected a register map: looked in …',
   ]);
 });
 
@@ -194,8 +212,8 @@ test('a file that cannot be read, is empty, is a list, or has a section that is 
 
 test('a value that is a list or a mapping is judged, not walked into', async () => {
   assert.deepEqual(await lines({ yaml: `${oneMeter}http: {port: {a: 1}}\nschedule: [1s]` }), [
-    'site.yaml · schedule (line 3) · "[…]" · expected an interval such as 15s, or a cron expression',
     'site.yaml · http.port (line 2) · "{…}" · expected a whole number, 0–65535',
+    'site.yaml · schedule (line 3) · "[…]" · expected an interval such as 15s, or a cron expression',
   ]);
 });
 
@@ -240,7 +258,7 @@ test('half a meter by flags says what is missing; no meter at all says how to gi
     'command line · --map · missing · expected the path of a file or folder',
   ]);
   assert.deepEqual(await lines({}), [
-    'configuration · meters · missing · expected a file (--config FILE or EMDC_CONFIG), or one meter by --host, --topic-prefix and --map',
+    'configuration · meters · missing · expected a file (--config FILE or EMDC_CONFIG), or one meter by --host (or --serial), --topic-prefix and --map',
   ]);
 });
 
@@ -344,7 +362,7 @@ test("a meter's cron expression is in the configured time zone; an interval is a
   assert.deepEqual(
     config.meters.map((meter) => meter.schedule),
     [
-      { text: '0 6 * * mon-FRI', cron: '0 0 6 * * mon-fri', intervalMs: null, timezone: 'America/Los_Angeles' },
+      { text: '0 6 * * mon-FRI', cron: '0 0 6 * * mon-FRI', intervalMs: null, timezone: 'America/Los_Angeles' },
       { text: '15s', cron: '*/15 * * * * *', intervalMs: 15_000, timezone: 'UTC' },
     ],
   );

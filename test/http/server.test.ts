@@ -150,7 +150,7 @@ test('binding elsewhere than loopback without a token is warned of', async (t) =
 
 test('a port that is taken is an error that says so', async (t) => {
   const { port } = await openServer(t, { service: makeService() });
-  const http = { host: '127.0.0.1', port, token: '', tlsCertificate: '', tlsKey: '' };
+  const http = { host: '127.0.0.1', port, allowedHosts: [], token: '', tlsCertificate: '', tlsKey: '' };
   await assert.rejects(
     startHttpServer({ service: makeService(), http, log: silentLog, clock: systemClock }),
     (error) => error instanceof EmdcError && error.code === 'http-port-taken' && error.message.includes(String(port)),

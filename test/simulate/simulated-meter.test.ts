@@ -60,6 +60,7 @@ const map: RegisterMap = {
   file: 'test',
   metrics,
   limits: { maxRegisters: null, maxGap: null, pauseMs: null, connectDelayMs: null },
+  identity: { serialNumber: null, model: null, firmware: null },
 };
 
 async function readAt(time: number): Promise<Map<string, number>> {
@@ -73,7 +74,7 @@ async function readAt(time: number): Promise<Map<string, number>> {
       missing: new Map<number, MissingReason>(),
     };
     for (const block of planBlocks(metrics, { maxRegisters: 125, maxGap: 32 }).blocks) {
-      const data = await pool.link(server).read({ unitId: 5, ...block }, { timeoutMs: 1000, pauseMs: 0, connectDelayMs: null });
+      const data = await pool.link(server).read({ unitId: 5, ...block }, { timeoutMs: 1000, pauseMs: 0 });
       decoder.decode(block, data, into);
     }
     decoder.finish(into);

@@ -66,7 +66,7 @@ export interface Opened {
 export async function openServer(test: TestContext, { service, http, log = silentLog }: Opened): Promise<HttpServer> {
   const server = await startHttpServer({
     service,
-    http: { host: '127.0.0.1', port: 0, token: '', tlsCertificate: '', tlsKey: '', ...http },
+    http: { host: '127.0.0.1', port: 0, allowedHosts: [], token: '', tlsCertificate: '', tlsKey: '', ...http },
     log,
     clock: systemClock,
   });

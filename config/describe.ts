@@ -1,4 +1,4 @@
-// The schema in words: config/example.yaml and the README's tables of keys. Both are committed and held equal by a test;
+// The schema in words: config/example.yaml and the tables of keys in config/README.md. Both are committed and held equal by a test;
 // `npm run docs` writes them.
 
 import {
@@ -9,8 +9,9 @@ import {
   type MeterKeyName,
   meterKeyNames,
   meterKeys,
+  type SingleKeyName,
   single,
-} from './schema.js';
+} from '../src/config/schema.js';
 
 const comment = (key: Key): string => {
   const range = key.format === 'integer' && key.max !== undefined ? ` (${key.min ?? 0}–${key.max})` : '';
@@ -20,6 +21,7 @@ const comment = (key: Key): string => {
 /** A value as YAML takes it; text that would become something else is put in quotes. */
 function yamlValue(value: Key['default']): string {
   if (value === null) return '';
+  if (Array.isArray(value)) return `[${value.join(', ')}]`;
   return typeof value === 'string' && (value === '' || /[:#*"]/.test(value)) ? JSON.stringify(value) : String(value);
 }
 
@@ -34,6 +36,9 @@ const exampleMeters: readonly (readonly [name: MeterKeyName, value: Key['default
     ['schedule', '1s'],
     ['ctRatio', 40],
     ['ptRatio', 1],
+    ['serialNumber', '1272-4711'],
+    ['maxPower', '250kW'],
+    ['was', 'UW/Mercer/old_meter'],
   ],
   [
     ['name', 'UW/Mercer/eaton_meter'],
@@ -45,10 +50,31 @@ const exampleMeters: readonly (readonly [name: MeterKeyName, value: Key['default
     ['pause', '20ms'],
     ['maxRegisters', 60],
     ['maxGap', 0],
+    ['connectDelay', '2s'],
+    ['keepConnection', false],
+    ['reconnectWait', '5s'],
+    ['transactionId', 'ignore'],
+  ],
+  [
+    ['name', 'UW/Mercer/converter_meter'],
+    ['host', '10.154.120.15'],
+    ['port', 4001],
+    ['framing', 'rtu'],
+    ['map', 'register-maps/eastron-sdm630.xlsx'],
+  ],
+  [
+    ['name', 'UW/Mercer/serial_meter'],
+    ['serial', '/dev/ttyUSB0'],
+    ['baudRate', 9600],
+    ['parity', 'even'],
+    ['dataBits', 8],
+    ['stopBits', 1],
+    ['unitId', 4],
+    ['map', 'register-maps/eastron-sdm630.xlsx'],
   ],
 ];
 
-/** Every key with its default and meaning, and two meters that between them use every key of a meter. */
+/** Every key with its default and meaning, and meters that between them use every key of a meter. */
 export function exampleYaml(): string {
   const lines = [
     '# Every key there is. All but `meters` show their default and can be left out.',
@@ -88,7 +114,14 @@ function meterLines(entry: (indent: string, name: string, value: Key['default'],
       return entry(index === 0 ? '  - ' : '    ', name, value, doc);
     }),
   );
-  return ['meters:', ...lines];
+  const virtual = '  - {name: UW/Mercer/total, plus: [UW/Mercer/nexus_meter, UW/Mercer/eaton_meter], minus: []}';
+  return [
+    'meters:',
+    ...lines,
+    '',
+    'virtual:                                 # Sums of meters less others, in SQL only',
+    virtual,
+  ];
 }
 
 function meterComment(name: MeterKeyName): string {
@@ -97,7 +130,8 @@ function meterComment(name: MeterKeyName): string {
 }
 
 const cell = (text: string): string => text.replaceAll('|', '\\|');
-const code = (value: Key['default']): string => (value === null ? '' : value === '' ? '(empty)' : `\`${value}\``);
+const code = (value: Key['default']): string =>
+  value === null ? '' : value === '' ? '(empty)' : `\`${yamlValue(value)}\``;
 
 /** Markdown: key, default, meaning. Flags and variables follow from the key, so they have no columns. */
 export function settingsTable(): string {
@@ -112,10 +146,10 @@ export function settingsTable(): string {
 export function metersTable(): string {
   const row = (name: MeterKeyName) => {
     const key: Key = meterKeys[name];
-    const outside = Object.hasOwn(single, name) ? single[name as keyof typeof single] : null;
+    const outside = Object.hasOwn(single, name) ? single[name as SingleKeyName] : null;
     const needed = name === 'name' || name === 'host' || name === 'map';
-    const flag = outside ? `\`--${outside.flag}\` \`${outside.env}\`` : '';
+    const flag = outside ? `\`--${outside.flag}\`` : '';
     return `| \`${name}\` | ${needed ? 'needed' : code(key.default)} | ${cell(comment(key))} | ${flag} |`;
   };
-  return ['| key | default | meaning | flag and variable |', '|---|---|---|---|', ...meterKeyNames.map(row)].join('\n');
+  return ['| key | default | meaning | flag |', '|---|---|---|---|', ...meterKeyNames.map(row)].join('\n');
 }

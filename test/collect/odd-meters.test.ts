@@ -208,6 +208,17 @@ test('a group longer than a request is missing with its reason, and nothing else
   assert.deepEqual(reasons((await site.poll()).poll), { group: 2 });
 });
 
+test('a group that the meter only answers in parts is missing, though each part was read', async (t) => {
+  const metrics = [...floats(2, 0, { group: 'energy' }), ...floats(1, 100)];
+  const site = await rig(t, { metrics });
+  await site.server.setFault('limited-registers:2');
+  for (let i = 0; i < 2; i++) {
+    const { poll } = await site.poll();
+    assert.deepEqual(reasons(poll), { group: 2 });
+    assert.equal(poll.values[2], 150);
+  }
+});
+
 const identified = (given: Partial<Meter> = {}): Partial<Meter> => ({
   metrics: floats(2),
   onceMetrics: [text('serial', 1000), text('firmware', 1004)],

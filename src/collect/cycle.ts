@@ -50,7 +50,7 @@ const LONGEST_POLL_MS = 300_000;
 const BY_HAND_MS = 30_000;
 /** For the record of what was cut when the collector stops. */
 const HAND_OVER_MS = 500;
-/** So many polls start before HTTP and timers get their turn: some 5 ms of work (measured with 1,000 meters on two cores). */
+/** So many polls start before HTTP and timers are served. */
 const STARTED_TOGETHER = 50;
 
 /** A call of POST /collect under way, shared by equal calls. */

@@ -15,6 +15,7 @@ export const errorCodes: Readonly<Record<string, string>> = {
   'metric-layout': 'A metric cannot be decoded: its size does not fit its data type.',
   'which-meter': 'The configuration has several meters, or none of the given name: choose one by `--meter`.',
   'unknown-meter': 'No meter of the configuration has this name.',
+  'simulator-not-opened': 'The TCP port or serial port of `emdc simulate` cannot be opened.',
   'unknown-fault': '`emdc simulate` knows no fault of this name; `emdc simulate --help` lists them.',
   'modbus-timeout': 'The meter did not answer in time.',
   'modbus-unreachable':

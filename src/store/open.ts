@@ -8,10 +8,10 @@ import type { Log } from '../model/log.js';
 import type { MeterInfo } from '../model/meter.js';
 import type { MissingReason, Poll } from '../model/poll.js';
 import type { Backend, PollData } from './prisma-store.js';
+import { keepForever, type Retention } from './retention.js';
 import { describe, MeterKeys, toRows } from './rows.js';
 import { SqliteThread } from './sqlite/thread.js';
 import { type Dialect, type Store, StoreFailure } from './store.js';
-import { keepForever, type Retention } from './upkeep.js';
 
 export interface StoreOptions {
   readonly url: string;

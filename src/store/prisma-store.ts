@@ -6,7 +6,7 @@ import { runAll } from './db.js';
 import { toStoreFailure } from './failure.js';
 import { Meters } from './meters.js';
 import type { PollRow, Rows } from './rows.js';
-import type { Statements } from './statements.js';
+import type { PollColumns, Statements } from './statements.js';
 import type { LeaseRequest, MeterChange, MeterIdentity, VirtualMembers } from './store.js';
 import { Upkeep, type UpkeepOptions } from './upkeep.js';
 
@@ -264,21 +264,6 @@ export class PrismaStore implements Backend {
       throw toStoreFailure(error, this.#statements.dialect, this.#where);
     }
   }
-}
-
-/** A poll as the statements `polls` and `newestPolls` give it. */
-export interface PollColumns {
-  readonly meter_id: number | bigint;
-  readonly slot: number | bigint | Date;
-  readonly read_at: number | bigint | Date;
-  readonly duration_ms: number | bigint;
-  readonly requests: number | bigint;
-  readonly expected: number | bigint;
-  readonly stored: number | bigint;
-  readonly by_hand: number | bigint | boolean;
-  readonly readings: string | null;
-  readonly missing: string | null;
-  readonly error: string | null;
 }
 
 function pollFrom(row: PollColumns, meter: number, positions: readonly number[]): PollData {

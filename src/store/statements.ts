@@ -48,6 +48,21 @@ export interface Statements {
   readonly takeLease: string | null;
 }
 
+/** A poll as the statements `polls` and `newestPolls` give it. */
+export interface PollColumns {
+  readonly meter_id: number | bigint;
+  readonly slot: number | bigint | Date;
+  readonly read_at: number | bigint | Date;
+  readonly duration_ms: number | bigint;
+  readonly requests: number | bigint;
+  readonly expected: number | bigint;
+  readonly stored: number | bigint;
+  readonly by_hand: number | bigint | boolean;
+  readonly readings: string | null;
+  readonly missing: string | null;
+  readonly error: string | null;
+}
+
 /** Doubles as JSON exactly, −0 too; null for a missing value. */
 export const jsonNumber = (value: number | null): string =>
   value === null ? 'null' : Object.is(value, -0) ? '-0.0' : String(value);

@@ -2,21 +2,13 @@
 // polls made dirty, and of the open quarter; and the deletion of what is older than it is to be kept. A collector does this
 // for the meters that it was configured with.
 
-import { localDays } from './calendar.js';
 import type { CounterReading } from './counters.js';
 import type { Db, Statement } from './db.js';
 import { runAll } from './db.js';
-import type { PollColumns } from './prisma-store.js';
+import { keepCalendar } from './keep-calendar.js';
 import { QUARTER_MS, type QuarterTopic, quarterOf, rollUp, type StoredGap, type StoredPoll } from './quarters.js';
-import type { Statements } from './statements.js';
-
-/** How long history is kept, ms; null: for ever. */
-export interface Retention {
-  readonly readingsMs: number | null;
-  readonly rollupsMs: number | null;
-}
-
-export const keepForever: Retention = { readingsMs: null, rollupsMs: null };
+import { pruning, type Retention } from './retention.js';
+import type { PollColumns, Statements } from './statements.js';
 
 export interface UpkeepOptions {
   readonly retention: Retention;
@@ -37,10 +29,7 @@ const GRACE_MS = 20_000;
 /** Polls that one step reads at most, or those of one meter. */
 const POLLS_PER_STEP = 5_000;
 const MAX_METERS_PER_STEP = 200;
-/** Rows that one step of retention deletes. */
-const PRUNED_PER_STEP = 500;
 const DAY_MS = 86_400_000;
-const CALENDAR_AHEAD_MS = 400 * DAY_MS;
 
 export class Upkeep {
   readonly #db: Db;
@@ -121,39 +110,20 @@ export class Upkeep {
       () => this.#rollUpDirty(),
       this.#openQuarter(now),
     );
-    if (Math.floor(now / DAY_MS) !== this.#prunedDay) tasks.push(this.#prune(now));
+    const today = Math.floor(now / DAY_MS);
+    if (today !== this.#prunedDay) {
+      this.#prunedDay = today;
+      const { retention } = this.#options;
+      tasks.push(pruning(this.#db, this.#statements, { retention, meterIds: this.#meterIds, now }));
+    }
     return tasks;
   }
 
   async #keepCalendar(now: number): Promise<boolean> {
-    if (this.#calendarUntil > now + CALENDAR_AHEAD_MS / 2) return false;
-    const { timezone } = this.#options;
-    const zone = await this.#db.setting.findUnique({ where: { name: 'calendar.timezone' } });
-    const last = await this.#db.calendar.findFirst({ orderBy: { starts: 'desc' } });
-    const [oldest] = await this.#rows<{ slot: number | null }>(this.#statements.oldestSlot, this.#meterIds);
-    const oldestSlot = oldest?.slot == null || Number(oldest.slot) > 8e15 ? now : Number(oldest.slot);
-    let from = last ? last.ends.getTime() : Math.min(now, oldestSlot);
-    if (zone && zone.value !== timezone && last) {
-      // Another zone counts from its day on: the days before keep their bounds.
-      const today = await this.#db.calendar.findFirst({
-        where: { starts: { lte: new Date(now) } },
-        orderBy: { starts: 'desc' },
-      });
-      await this.#db.calendar.deleteMany({ where: { starts: { gt: new Date(now) } } });
-      from = today ? today.ends.getTime() : now;
-    }
-    const days = localDays(timezone, from, now + CALENDAR_AHEAD_MS);
-    const rows = days.map(({ day, month, starts, ends }, i) => ({
-      day,
-      month,
-      starts: new Date(i === 0 && last ? Math.max(starts, from) : starts),
-      ends: new Date(ends),
-    }));
-    const known = new Set((await this.#db.calendar.findMany({ select: { day: true } })).map(({ day }) => day));
-    await this.#db.calendar.createMany({ data: rows.filter(({ day }) => !known.has(day)) });
-    const setting = { name: 'calendar.timezone', value: timezone };
-    await this.#db.setting.upsert({ where: { name: setting.name }, create: setting, update: setting });
-    this.#calendarUntil = now + CALENDAR_AHEAD_MS;
+    if (now < this.#calendarUntil) return false;
+    const [first] = await this.#rows<{ slot: number | null }>(this.#statements.oldestSlot, this.#meterIds);
+    const oldest = first?.slot == null || Number(first.slot) > 8e15 ? now : Number(first.slot);
+    this.#calendarUntil = await keepCalendar(this.#db, { timezone: this.#options.timezone, oldest, now });
     return false;
   }
 
@@ -306,37 +276,6 @@ export class Upkeep {
       if (value !== null && (old?.value !== value || old.ts !== ts)) changed.add(id);
     }
     return meterIds.filter((id) => changed.has(id));
-  }
-
-  #prune(now: number): () => Promise<boolean> {
-    const { readingsMs, rollupsMs } = this.#options.retention;
-    const today = now - (now % DAY_MS);
-    const both = readingsMs === null || rollupsMs === null ? null : Math.max(readingsMs, rollupsMs);
-    const left: { table: keyof Statements['pruneable']; keepMs: number | null }[] = [
-      { table: 'poll', keepMs: readingsMs },
-      { table: 'gap', keepMs: readingsMs },
-      { table: 'rollup', keepMs: rollupsMs },
-      { table: 'coverage_quarter', keepMs: both },
-    ];
-    return async () => {
-      const [first] = left;
-      if (!first) {
-        this.#prunedDay = Math.floor(now / DAY_MS);
-        return false;
-      }
-      const { table, keepMs } = first;
-      const deleted =
-        keepMs === null || this.#meterIds.length === 0
-          ? 0
-          : await this.#db.$executeRawUnsafe(
-              this.#statements.pruneable[table],
-              JSON.stringify(this.#meterIds),
-              today - keepMs,
-              PRUNED_PER_STEP,
-            );
-      if (Number(deleted) < PRUNED_PER_STEP) left.shift();
-      return true;
-    };
   }
 
   #rows<Row>(sql: string, ids: readonly number[], ...parameters: readonly number[]): Promise<Row[]> {

@@ -69,7 +69,15 @@ test('every key and every variable that the text of the README names exists', ()
   const grafana = readdirSync(provisioning, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.includes('datasources/'))
     .flatMap((file) => readFileSync(join(provisioning, file), 'utf8').match(/EMDC_\w+/g) ?? []);
-  const ours = [...keyNames.map(envOf), ...Object.values(single).map(({ env }) => env), 'EMDC_TRACE', 'EMDC_CONFIG'];
+  const ours = [
+    ...keyNames.map(envOf),
+    ...Object.values(single).map(({ env }) => env),
+    'EMDC_TRACE',
+    'EMDC_CONFIG',
+    'EMDC_TEST_POSTGRES_URL',
+    'EMDC_TEST_MYSQL_URL',
+    'EMDC_TEST_SEED',
+  ];
   const variables = new Set([...ours, ...grafana]);
   for (const [name] of readme.matchAll(/EMDC_[A-Z_]+[A-Z]/g)) {
     assert.ok(variables.has(name) || variables.has(name.replace(/_FILE$/, '')), name);

@@ -27,7 +27,6 @@ export const errorCodes: Readonly<Record<string, string>> = {
   'modbus-aborted': 'The read was given up, because time was over or the collector was stopping.',
   'modbus-bad-request': 'A request that Modbus does not allow was not sent.',
   'database-url': '`database.url` names no database that EMDC knows.',
-  'no-such-file': 'A file that a command was to read is not there; the message says where it was looked for.',
   'serialport-missing': 'The optional package `serialport` could not be loaded; the message says how to install it.',
   'database-newer': 'The database was migrated by a newer EMDC: upgrade this one, or restore a backup.',
   'database-away': 'The database does not answer; readings go to the spool.',

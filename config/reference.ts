@@ -14,6 +14,7 @@ export const errorCodes: Readonly<Record<string, string>> = {
   'metric-layout': 'A metric cannot be decoded: its size does not fit its data type.',
   'which-meter': 'The configuration has several meters, or none of the given name: choose one by `--meter`.',
   'unknown-meter': 'No meter of the configuration has this name.',
+  'simulator-not-opened': 'The TCP port or serial port of `emdc simulate` cannot be opened.',
   'unknown-fault': '`emdc simulate` knows no fault of this name; `emdc simulate --help` lists them.',
   'modbus-timeout': 'The meter did not answer in time.',
   'modbus-unreachable':
@@ -25,7 +26,6 @@ export const errorCodes: Readonly<Record<string, string>> = {
   'modbus-aborted': 'The read was given up, because time was over or the collector was stopping.',
   'modbus-bad-request': 'A request that Modbus does not allow was not sent.',
   'database-url': '`database.url` names no database that EMDC knows.',
-  'no-such-file': 'A file that a command was to read is not there; the message says where it was looked for.',
   'serialport-missing': 'The optional package `serialport` could not be loaded; the message says how to install it.',
   'database-newer': 'The database was migrated by a newer EMDC: upgrade this one, or restore a backup.',
   'database-away': 'The database does not answer; readings go to the spool.',

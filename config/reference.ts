@@ -27,6 +27,14 @@ export const errorCodes: Readonly<Record<string, string>> = {
   'modbus-bad-request': 'A request that Modbus does not allow was not sent.',
   'database-url': '`database.url` names no database that EMDC knows.',
   'serialport-missing': 'The optional package `serialport` could not be loaded; the message says how to install it.',
+  'database-older':
+    'The database was made by EMDC 0.1, whose tables are others: `emdc import --from` it into a new one.',
+  'no-database': 'There is no database of that name to import from.',
+  'import-source': '`emdc import --from` names a database that is neither of EMDC nor of VOLTTRON.',
+  'export-source': '`database.url` names no database of this EMDC to export from.',
+  'export-format': 'This format can only be written to a file.',
+  'too-many-rows': 'A sheet of a workbook holds 1,048,576 rows: export CSV or Parquet, or less at a time.',
+  'csv-columns': 'The CSV file lacks a column; `--map-columns` says which of its columns is which.',
   'database-newer': 'The database was migrated by a newer EMDC: upgrade this one, or restore a backup.',
   'database-away': 'The database does not answer; readings go to the spool.',
   'migration-edited':

@@ -79,8 +79,7 @@ export class PrismaStore implements Backend {
   write(rows: Rows): Promise<void> {
     return this.#translated(async () => {
       for (const [key, meter] of rows.newMeters) if (!this.#meters.knows(key)) this.#announced.set(key, meter);
-      if (this.#announced.size > 0) await this.#meters.enter([...this.#announced], oldestTime(rows));
-      this.#announced.clear();
+      await this.#enterMetersOf(rows);
       const { merge } = rows;
       await runAll(this.#db, merge === undefined ? this.#insert(rows) : await this.#insertMerged(rows, merge));
       await this.#keepSerialNumbers(rows);
@@ -199,6 +198,16 @@ export class PrismaStore implements Backend {
 
   async close(): Promise<void> {
     await this.#db.$disconnect();
+  }
+
+  /** Only meters of this batch: one that the database refuses must not keep others from being written. */
+  async #enterMetersOf(rows: Rows): Promise<void> {
+    if (this.#announced.size === 0) return;
+    const used = new Set([...rows.polls, ...rows.gaps, ...rows.events].map(({ meter }) => meter));
+    const unknown = [...this.#announced].filter(([key]) => used.has(key));
+    if (unknown.length === 0) return;
+    await this.#meters.enter(unknown, oldestTime(rows));
+    for (const [key] of unknown) this.#announced.delete(key);
   }
 
   #insert({ polls, gaps, events }: Omit<Rows, 'newMeters'>): Statement[] {

@@ -14,7 +14,9 @@ export async function writeParquet(table: Table, file: string): Promise<number> 
   const objects = async function* () {
     for await (const row of table.rows) {
       count++;
-      yield Object.fromEntries(table.columns.map(({ name, type }, index) => [name, parquetValue(row[index] ?? null, type)]));
+      yield Object.fromEntries(
+        table.columns.map(({ name, type }, index) => [name, parquetValue(row[index] ?? null, type)]),
+      );
     }
   };
   await parquetWriteRows({

@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { packageRoot } from '../../src/model/paths.js';
 import type { TestDatabase } from '../contract/database.js';
+import { sampleMeter } from '../store/sample.js';
 import { makeMysqlDatabase, skipMysql } from '../store/server-databases.js';
 import { makeSqliteDatabase } from '../store/sqlite-database.js';
-import { sampleMeter } from '../store/sample.js';
 import { type Kind, kinds, readingsOf, runImport } from './support.js';
 
 const sql = [
@@ -82,7 +82,7 @@ describe('from MySQL', { skip: skipMysql }, () => {
     const target = makeSqliteDatabase();
     t.after(() => Promise.all([source.drop(), target.drop()]));
     for (const file of ['topics', 'meta', 'data', 'volttron_table_definitions'])
-      await source.run(readFileSync(`${packageRoot}test/import/fixtures/ancestor/${file}.sql`, 'utf8'));
+      await source.run(readFileSync(`${packageRoot}test/golden/ancestor/${file}.sql`, 'utf8'));
     const report = await runImport(source.url, target);
     const [[rows]] = (await source.rows('SELECT count(*) FROM data')) as [[number]];
     assert.equal(report.readings, Number(rows));
@@ -90,12 +90,20 @@ describe('from MySQL', { skip: skipMysql }, () => {
     const topics = await source.rows(
       `SELECT t.topic_name, d.ts, d.value_string FROM data d JOIN topics t ON t.topic_id = d.topic_id WHERE d.topic_id IN (1, 64)`,
     );
-    const readings = new Map((await readingsOf(target, sqlite)).map(([topic, time, value]) => [`${topic} ${time}`, value]));
+    const readings = new Map(
+      (await readingsOf(target, sqlite)).map(([topic, time, value]) => [`${topic} ${time}`, value]),
+    );
     for (const [topic, ts, text] of topics)
       assert.equal(readings.get(`${topic} ${(ts as Date).getTime()}`), Number(text), `${topic} ${ts}`);
     assert.deepEqual(
-      await target.rows("SELECT name, unit FROM topic WHERE name = 'UW/Alder/eaton_meter/W'").then((found) => found.length),
-      (await source.rows("SELECT 1 FROM topics t JOIN data d ON d.topic_id = t.topic_id WHERE topic_name = 'UW/Alder/eaton_meter/W' LIMIT 1")).length,
+      await target
+        .rows("SELECT name, unit FROM topic WHERE name = 'UW/Alder/eaton_meter/W'")
+        .then((found) => found.length),
+      (
+        await source.rows(
+          "SELECT 1 FROM topics t JOIN data d ON d.topic_id = t.topic_id WHERE topic_name = 'UW/Alder/eaton_meter/W' LIMIT 1",
+        )
+      ).length,
     );
   });
 });
@@ -112,7 +120,7 @@ test('an interrupted import goes on where it was', async (t) => {
   await assert.rejects(runImport(source.url, target, { failAt: 3 }), { code: 'away' });
   assert.deepEqual((await target.rows('SELECT count(*) FROM reading')).flat(), [39_998]);
   const report = await runImport(source.url, target);
-  assert.equal(report.readings, 5_007 - 2 + 0, 'only what was left');
+  assert.equal(report.readings, 5_007, 'only what was left');
   assert.deepEqual((await target.rows('SELECT count(*) FROM reading')).flat(), [45_005]);
   assert.deepEqual(await target.rows("SELECT * FROM setting WHERE name LIKE 'import%'"), []);
 });

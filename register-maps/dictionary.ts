@@ -12,6 +12,8 @@ import { parseWorkbook } from '../src/register-map/workbook.js';
 export interface Example {
   readonly good: string;
   readonly bad: string;
+  /** Where more columns are needed than the one that the example is about. */
+  readonly header?: string;
   /** Where the header itself is the mistake. */
   readonly badHeader?: string;
 }
@@ -41,6 +43,14 @@ export const examples: Readonly<Record<ColumnKey, Example>> = {
     bad: 'Voltage_AN,,179,2,1,INT32,secondary',
   },
   exponent: { good: 'W,,18,1,1,INT16,W_SF\nW_SF,,22,1,1,INT16,', bad: 'W,,18,1,1,INT16,-2' },
+  read: { good: 'Serial,,100,4,1,STRING,once', bad: 'Serial,,100,4,1,UINT64,daily' },
+  labels: {
+    good: 'Wiring,,110,1,1,UINT16,once,0=single-phase;1=three-phase',
+    bad: 'Wiring,,110,1,1,UINT16,once,0: single-phase',
+    header: `${six},Read,Labels`,
+  },
+  group: { good: 'W,,18,1,1,INT16,power\nVAR,,19,1,1,INT16,power', bad: 'W,,18,1,1,INT16,power' },
+  maximum: { good: 'W,,40,2,0.1,INT32,250000', bad: 'W,,40,2,0.1,INT32,0' },
   source: {
     good: "W,,40,2,0.1,INT32,maker's list of 2021 page 7",
     bad: 'W,,40,2,0.1,INT32,page 7',
@@ -48,7 +58,8 @@ export const examples: Readonly<Record<ColumnKey, Example>> = {
   },
 };
 
-const headerOf = (key: ColumnKey): string => (columns[key].required ? six : `${six},${columns[key].header}`);
+const headerOf = (key: ColumnKey): string =>
+  examples[key].header ?? (columns[key].required ? six : `${six},${columns[key].header}`);
 
 export function checkExample(header: string, rows: string): CheckedMap {
   const book = parseWorkbook(Buffer.from(`${header}\n${rows}\n`), { format: 'csv', file: 'map.csv' });

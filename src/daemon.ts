@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import process from 'node:process';
+import { crc32 } from 'node:zlib';
 import { Cycles } from './collect/cycle.js';
 import { Latest } from './collect/latest.js';
 import { MeterPoller } from './collect/poll-meter.js';
@@ -11,13 +12,13 @@ import { LossWatch, serviceStatus, stalled } from './collect/status.js';
 import type { Config } from './config/config.js';
 import { difference } from './config/difference.js';
 import { startHttpServer } from './http/server.js';
+import type { Service } from './http/service.js';
 import { openLinkPool } from './modbus/pool.js';
 import { type Clock, systemClock } from './model/clock.js';
 import { messageOf } from './model/errors.js';
 import type { Log } from './model/log.js';
 import { linkKeyOf, type Meter } from './model/meter.js';
 import { version } from './model/paths.js';
-import type { Service } from './model/status.js';
 import { explainLoad, linkLoads } from './plan/link-load.js';
 import { learnedPlansFile, openLearnedPlans } from './plan/refused-registers.js';
 import { openRecorder, type Recorder } from './record/recorder.js';
@@ -97,10 +98,14 @@ async function assemble({ config, log, clock = systemClock }: DaemonOptions, clo
 
   const recorder = await openRecorder({
     dialect: dialectOf(config.database.url),
-    openStore: () => {
-      const { database, retention, meters } = config;
-      return openStore({ url: database.url, retention, meters: meters.length, log });
+    openStore: async () => {
+      const { database, retention, meters, timezone } = config;
+      const { url, connections } = database;
+      const store = await openStore({ url, connections, retention, timezone, meters: meters.length, log });
+      await store.setVirtualMeters(config.virtual);
+      return store;
     },
+    commitEveryMs: config.database.commitEveryMs,
     spool: config.spool,
     clock,
     log,
@@ -141,7 +146,8 @@ async function assemble({ config, log, clock = systemClock }: DaemonOptions, clo
     onMissed: (schedule, span) => cycles.missed(schedule, span),
   });
   const nextSlotOf = (meter: Meter) => scheduler.nextSlot(meter.schedule);
-  const cycles: Cycles = new Cycles({ clock, log, latest, recorder, pollerOf, nextSlotOf }, config.meters);
+  const spreading = spreadOut(recorder, config, clock);
+  const cycles: Cycles = new Cycles({ clock, log, latest, recorder: spreading, pollerOf, nextSlotOf }, config.meters);
   closers.push(['cycles', () => cycles.stop(CYCLE_GRACE_MS)]);
 
   const service: Service = {
@@ -211,6 +217,23 @@ async function assemble({ config, log, clock = systemClock }: DaemonOptions, clo
       },
     });
   }
+}
+
+/**
+ * With `database.spread`, scheduled cycles are written a while after they were read, each collector at a moment of its own
+ * within a quarter of the interval, so that many collectors do not write at once. The slots stay as they are.
+ */
+function spreadOut(recorder: Recorder, { database, meters }: Config, clock: Clock): Pick<Recorder, 'record' | 'begin'> {
+  if (!database.spread) return recorder;
+  const interval = Math.min(...meters.map(({ schedule }) => schedule.intervalMs ?? 60_000));
+  const delayMs = (crc32(hostname()) / 2 ** 32) * (interval / 4);
+  return {
+    begin: (starts) => recorder.begin(starts),
+    record: async (batch, options) => {
+      if (options?.flush !== true) await clock.sleep(delayMs);
+      return recorder.record(batch, options);
+    },
+  };
 }
 
 /** Says at once when a link cannot keep up; what fits is said for those who look. */

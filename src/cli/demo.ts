@@ -51,8 +51,13 @@ export const demoCommand = (): Command =>
 /** Serves the meter on this machine, on its own port where that is free; gives the meter as it is to be read. */
 async function simulate(meter: Meter, servers: MeterServer[]): Promise<Meter> {
   const { name, mapName, metrics, unitId, ctRatio, ptRatio } = meter;
-  const limits = { maxRegisters: null, maxGap: null, pauseMs: null };
-  const unit = simulateMeter({ map: { name: mapName, file: '', metrics, limits }, unitId, ctRatio, ptRatio });
+  const limits = { maxRegisters: null, maxGap: null, pauseMs: null, connectDelayMs: null };
+  const unit = simulateMeter({
+    map: { name: mapName, file: '', metrics, limits, identity: { serialNumber: null, model: null, firmware: null } },
+    unitId,
+    ctRatio,
+    ptRatio,
+  });
   const host = '127.0.0.1';
   const server = await startMeterServer({ units: [unit], host, port: await freePort(host, meter.port) });
   servers.push(server);

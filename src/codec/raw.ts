@@ -92,6 +92,27 @@ const types: Readonly<Record<RegisterType, RawType>> = {
     read: (bytes, at) => bytes.readInt32BE(at),
     write: (bytes, at, _size, raw) => void bytes.writeInt32BE(whole(raw, -TWO_32 / 2, TWO_32 / 2 - 1), at),
   },
+  // Three bytes in two registers, the highest of the four bytes is something else, or 0.
+  UINT24: {
+    sizes: [2],
+    read: (bytes, at) => bytes.readUIntBE(at + 1, 3),
+    write: (bytes, at, _size, raw) => void bytes.writeUInt32BE(whole(raw, 0, 2 ** 24 - 1), at),
+  },
+  INT24: {
+    sizes: [2],
+    read: (bytes, at) => bytes.readIntBE(at + 1, 3),
+    write: (bytes, at, _size, raw) => void bytes.writeIntBE(whole(raw, -(2 ** 23), 2 ** 23 - 1), at + 1, 3),
+  },
+  UINT48: {
+    sizes: [3],
+    read: (bytes, at) => bytes.readUIntBE(at, 6),
+    write: (bytes, at, _size, raw) => void bytes.writeUIntBE(whole(raw, 0, 2 ** 48 - 1), at, 6),
+  },
+  INT48: {
+    sizes: [3],
+    read: (bytes, at) => bytes.readIntBE(at, 6),
+    write: (bytes, at, _size, raw) => void bytes.writeIntBE(whole(raw, -(2 ** 47), 2 ** 47 - 1), at, 6),
+  },
   // The product is exact and the sum rounds once, so the result is that of Number(BigInt), without making one.
   UINT64: {
     sizes: [4],
@@ -150,6 +171,12 @@ const types: Readonly<Record<RegisterType, RawType>> = {
       return value > 1 ? 2 - value : value < -1 ? -2 - value : value;
     },
     write: (bytes, at, _size, raw) => void bytes.writeFloatBE(clamp(raw, -1, 1), at),
+  },
+  // Two characters a register. Texts are read once, by collect/identity.ts: as a number a text has no value.
+  STRING: {
+    sizes: Array.from({ length: 125 }, (_, index) => index + 1),
+    read: () => Number.NaN,
+    write: () => {},
   },
   // Bit 15 is the sign, the others the magnitude (PowerLogic PM800).
   SM16: {

@@ -30,7 +30,8 @@ const noMap: RegisterMap = {
   name: '',
   file: '',
   metrics: [],
-  limits: { maxRegisters: null, maxGap: null, pauseMs: null },
+  limits: { maxRegisters: null, maxGap: null, pauseMs: null, connectDelayMs: null },
+  identity: { serialNumber: null, model: null, firmware: null },
 };
 
 /** Adds to `problems`; the meters returned are complete only where none of those is an error. */

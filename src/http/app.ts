@@ -5,7 +5,6 @@ import { rateLimit } from 'express-rate-limit';
 import helmet from 'helmet';
 import type { Clock } from '../model/clock.js';
 import type { Log } from '../model/log.js';
-import type { Service } from '../model/status.js';
 import { bearerToken, refuseCrossSite } from './authorize.js';
 import { collect } from './collect.js';
 import type { HangUp } from './hang-up.js';
@@ -15,6 +14,7 @@ import { OpenMetrics } from './openmetrics.js';
 import { pageHashes, renderPage } from './page/page.js';
 import { ping } from './ping.js';
 import { HttpProblem, problemHandler } from './problem.js';
+import type { Service } from './service.js';
 import { sendPieces } from './stream.js';
 
 /** Requests a minute from one remote address. Loopback is not limited: a watchdog must always get its answer. */

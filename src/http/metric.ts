@@ -4,11 +4,11 @@
 import type { Request, Response } from 'express';
 import type { LatestReading } from '../collect/latest.js';
 import type { Clock } from '../model/clock.js';
-import type { Service } from '../model/status.js';
 import type { HangUp } from './hang-up.js';
 import { preferred } from './negotiate.js';
 import { Parameters } from './parameters.js';
 import { HttpProblem } from './problem.js';
+import type { Service } from './service.js';
 import { sendPieces } from './stream.js';
 
 /** How all values are shown, by media type; each sends the whole answer. `meters`: names to show, null: all. */

@@ -6,7 +6,6 @@ import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client
 import type { MeterColumns } from '../collect/latest.js';
 import type { Clock } from '../model/clock.js';
 import type { MeterInfo, MetricInfo } from '../model/meter.js';
-import type { Service } from '../model/status.js';
 import { serviceFamilies } from './collector-metrics.js';
 import {
   type FamilyHead,
@@ -18,6 +17,7 @@ import {
   sampleName,
   sampleText,
 } from './exposition.js';
+import type { Service } from './service.js';
 import { sendPieces } from './stream.js';
 
 const CONTENT_TYPES: Readonly<Record<Format, string>> = {

@@ -2,8 +2,9 @@
 // as JSON for whoever asks why.
 
 import type { Request, Response } from 'express';
-import type { Service, ServiceStatus } from '../model/status.js';
+import type { ServiceStatus } from '../model/status.js';
 import { preferred } from './negotiate.js';
+import type { Service } from './service.js';
 
 export function ping(service: Service) {
   return (request: Request, response: Response): void => {

@@ -1,7 +1,7 @@
 // The HTTP server around the application: opening it, its bounds on header, time and connections, and closing it. A
 // caller who sends slowly, too much or nothing costs himself his connection and nobody else theirs.
 
-import { createServer, type Server, type ServerOptions, type ServerResponse } from 'node:http';
+import { createServer, type Server, type ServerOptions } from 'node:http';
 import { createServer as createSecureServer, Server as SecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -9,13 +9,13 @@ import type { Config } from '../config/config.js';
 import type { Clock } from '../model/clock.js';
 import { EmdcError } from '../model/errors.js';
 import type { Log } from '../model/log.js';
-import type { Service } from '../model/status.js';
 import { createApp } from './app.js';
 import { readCertificate, renewCertificate } from './certificate.js';
 import { boundConnections } from './connections.js';
 import { HangUp } from './hang-up.js';
 import { isLoopback } from './loopback.js';
 import { HttpProblem, problemDocument } from './problem.js';
+import type { Service } from './service.js';
 
 export const MAX_CONNECTIONS = 256;
 export const MAX_HEADER_BYTES = 16 * 1024;
@@ -64,7 +64,13 @@ export async function startHttpServer({ service, http, log, clock }: HttpServerO
   server.setTimeout(SILENCE_TIMEOUT_MS);
   // Whoever waits for "100 Continue" before sending a body hears at once that none is wanted.
   server.on('checkContinue', app);
-  server.on('clientError', answerBrokenRequest);
+  /** Connections with a request that is being answered: an error document in the midst of the answer would spoil it. */
+  const answering = new WeakSet<Duplex>();
+  server.on('request', ({ socket }, response) => {
+    answering.add(socket);
+    response.once('close', () => answering.delete(socket));
+  });
+  server.on('clientError', (error, socket) => answerBrokenRequest(error, socket, answering.has(socket)));
   const dropIdle = boundConnections(server, { max: MAX_CONNECTIONS, clock });
   await listen(server, http);
   const { port } = server.address() as AddressInfo;
@@ -113,9 +119,8 @@ function listen(server: Server, { host, port }: Config['http']): Promise<void> {
 }
 
 /** Requests that never became one: too slow, too large, or not HTTP. */
-function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Duplex): void {
-  const answering = (socket as { _httpMessage?: ServerResponse | null })._httpMessage;
-  if (!socket.writable || error.code === 'ECONNRESET' || answering) {
+function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Duplex, isAnswering: boolean): void {
+  if (!socket.writable || error.code === 'ECONNRESET' || isAnswering) {
     socket.destroy();
     return;
   }

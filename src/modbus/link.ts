@@ -1,6 +1,7 @@
 // One link: the requests to one endpoint, one after the other in the order of the calls. Connects when needed. When to try
 // a meter again is decided by the caller; a request that found its connection already dead is sent once more here.
 
+import { setMaxListeners } from 'node:events';
 import { systemClock } from '../model/clock.js';
 import { EmdcError, messageOf } from '../model/errors.js';
 import type { Log } from '../model/log.js';
@@ -163,6 +164,8 @@ export class ModbusLink implements Link {
         this.#waiting.splice(index, 1);
         this.#reject(task, this.#givenUp(task));
       };
+      // One signal may stop the requests of many links; Node warns of more than ten listeners otherwise.
+      if (options.signal) setMaxListeners(0, options.signal);
       const task: Task = { question, options, resolve, reject, abort };
       if (options.signal?.aborted || this.#closed) return reject(this.#givenUp(task));
       this.#waiting.push(task);

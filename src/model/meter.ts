@@ -90,7 +90,7 @@ export interface MapLimits {
   readonly maxGap: number | null;
   readonly pauseMs: number | null;
   /** Rest after connecting before the first request, ms. */
-  readonly connectDelayMs?: number | null;
+  readonly connectDelayMs: number | null;
 }
 
 /** Names of the `once` metrics that tell which device answers; null: the map names none. */
@@ -107,7 +107,7 @@ export interface RegisterMap {
   readonly file: string;
   readonly metrics: readonly Metric[];
   readonly limits: MapLimits;
-  readonly identity?: MapIdentity;
+  readonly identity: MapIdentity;
 }
 
 /** A meter's identity and metrics as the recorder, the spool and the store know them. */

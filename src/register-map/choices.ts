@@ -29,6 +29,26 @@ export const sideWords: Words<Side> = words([
   ['secondary-power', ['secondary-power']],
 ]);
 
+export const readWords: Words<'always' | 'once'> = words([
+  ['always', ['always', 'every cycle']],
+  ['once', ['once']],
+]);
+
+/** `0=off;1=on`: texts by raw number. */
+export function toLabels(cell: Cell, problems: Problems): ReadonlyMap<number, string> | undefined {
+  const labels = new Map<number, string>();
+  for (const part of String(cell.value).split(';')) {
+    const [, number, text] = /^\s*(-?\d+|0x[0-9a-f]+)\s*=\s*(.*\S)\s*$/i.exec(part) ?? [];
+    if (number === undefined || text === undefined || labels.has(Number(number))) {
+      const expected = 'expected numbers with their texts, each number once: 0=off;1=on';
+      problems.add('bad-labels', { cell: cell.ref, value: cell.value, expected });
+      return undefined;
+    }
+    labels.set(Number(number), text);
+  }
+  return labels;
+}
+
 /** One of the words; adds `unknown-choice` and is undefined where it is none of them. */
 export function toChoice<T extends string>(cell: Cell, known: Words<T>, problems: Problems): T | undefined {
   const value = known.get(plain(String(cell.value)));

@@ -50,7 +50,7 @@ export const columns = {
       'Metric Size',
       ['Size', 'Registers', 'Length'],
       12,
-      'Registers: 1 for 8 and 16 bits, 2 for 32, 4 for 64; MOD10K and BCD take 1 to 4. For coils and discrete inputs 1.',
+      'Registers: 1 for 8 and 16 bits, 2 for 24 and 32, 3 for 48, 4 for 64; MOD10K and BCD take 1 to 4, STRING 1 to 125. For coils and discrete inputs 1.',
     ),
   ),
   scale: required(
@@ -66,7 +66,7 @@ export const columns = {
       'Data Type',
       ['Type', 'Metric Type', 'Format'],
       14,
-      'How the registers hold the number. UINT8 and INT8 are the high byte of the register. MOD10K: each register 0 to 9999. SM16: bit 15 is the sign. PF_QUADRANT: power factor code 0 to 3999. PF_IEEE_4Q: power factor from -2 to +2. BIT0 … BIT15: one bit of a register. BOOL: a coil or discrete input.',
+      'How the registers hold the number. UINT8 and INT8 are the high byte of the register. MOD10K: each register 0 to 9999. SM16: bit 15 is the sign. PF_QUADRANT: power factor code 0 to 3999. PF_IEEE_4Q: power factor from -2 to +2. BIT0 … BIT15: one bit of a register. BOOL: a coil or discrete input. UINT24 and INT24: the lower three bytes of two registers. STRING: two characters a register, for metrics that are read once.',
     ),
   ),
   unit: column('Unit', ['Units', 'Metric Unit'], 8, 'The unit of the value, e.g. W. Kept in the database.'),
@@ -112,6 +112,30 @@ export const columns = {
     ['Scale Register'],
     12,
     'The name of the metric of this map that holds the power of ten to multiply by (SunSpec, PM800).',
+  ),
+  read: column(
+    'Read',
+    [],
+    10,
+    'always, the default: in every cycle. once: at start, after each reconnect and daily, for what tells which device answers (serial number, model, firmware). Such a metric is no time series.',
+  ),
+  labels: column(
+    'Labels',
+    ['Label', 'Enumeration'],
+    22,
+    'Texts for raw numbers of a metric that is read once: 0=three-phase;1=single-phase.',
+  ),
+  group: column(
+    'Group',
+    [],
+    10,
+    'Metrics with the same word here are read in one request and stored together or not at all: a value and its exponent, a number in two parts.',
+  ),
+  maximum: column(
+    'Maximum',
+    ['Max', 'Max Value'],
+    12,
+    'The largest plausible value, in the unit; for a counter the most that it can run in an hour. Energy counts no step beyond it.',
   ),
   source: column(
     'Source',

@@ -15,6 +15,10 @@ export const dataTypes: readonly DataType[] = [
   'INT32',
   'UINT64',
   'INT64',
+  'UINT24',
+  'INT24',
+  'UINT48',
+  'INT48',
   'FLOAT32',
   'FLOAT64',
   'MOD10K',
@@ -23,10 +27,11 @@ export const dataTypes: readonly DataType[] = [
   'PF_IEEE_4Q',
   'SM16',
   'BOOL',
+  'STRING',
   ...bits,
 ];
 
-const wholeTypes: readonly DataType[] = [...dataTypes.slice(0, 8), 'SM16'];
+const wholeTypes: readonly DataType[] = [...dataTypes.slice(0, 12), 'SM16'];
 
 /** A plain whole number, fit to be an exponent. */
 export const isWhole = (type: DataType): boolean => wholeTypes.includes(type);
@@ -43,6 +48,11 @@ const otherNames = new Map<string, DataType>(
     INT32: ['s32', 'i32', 'sint32', 'signed32', 'long', 'dint', 'signed32bit'],
     UINT64: ['u64', 'qword', 'unsigned64', 'unsigned64bit', 'acc64'],
     INT64: ['s64', 'i64', 'sint64', 'signed64', 'signed64bit'],
+    UINT24: ['u24', 'unsigned24'],
+    INT24: ['s24', 'i24', 'signed24'],
+    UINT48: ['u48', 'unsigned48'],
+    INT48: ['s48', 'i48', 'signed48'],
+    STRING: ['text', 'ascii', 'char', 'string8'],
     FLOAT32: ['float', 'f32', 'real', 'single', 'ieee754', 'float32bit', '32bitfloat', 'floatingpoint'],
     FLOAT64: ['double', 'f64', 'lreal', 'float64bit', '64bitfloat'],
     UINT8: ['u8', 'byte'],

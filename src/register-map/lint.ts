@@ -72,6 +72,7 @@ export function lintMetrics(rows: readonly MetricRow[], context: RowContext): vo
     }
   }
   lintExponents(rows, context);
+  lintGroups(rows, context);
   lintSharedRegisters(rows, context);
 }
 
@@ -120,6 +121,33 @@ function lintExponents(rows: readonly MetricRow[], { sheet, places, problems }: 
   }
 }
 
+function lintGroups(rows: readonly MetricRow[], { places, problems, settings }: RowContext): void {
+  const groups = new Map<string, MetricRow[]>();
+  for (const row of rows) {
+    const { group } = row.metric;
+    if (group !== undefined) groups.set(group, [...(groups.get(group) ?? []), row]);
+  }
+  for (const [group, members] of groups) {
+    const first = members[0] as MetricRow;
+    const cell = cellRef(first.row, places.get('group') ?? 0);
+    const start = Math.min(...members.map(({ metric }) => metric.address));
+    const count = Math.max(...members.map(({ metric }) => metric.address + metric.size)) - start;
+    const tables = new Set(members.map(({ metric }) => metric.function));
+    const most = settings.maxRegisters ?? 125;
+    if (members.length === 1) {
+      const expected = 'expected at least two metrics with this word, which are read in one request';
+      problems.add('lonely-group', { cell, value: group, expected });
+    } else if (tables.size > 1 || count > most) {
+      const why = tables.size > 1 ? `lie in ${[...tables].join(' and ')}` : `span ${count} registers`;
+      problems.add('group-too-wide', {
+        cell,
+        value: group,
+        expected: `its metrics ${why}; one request reads ${most} of one table`,
+      });
+    }
+  }
+}
+
 const isBit = (metric: Metric): boolean => metric.dataType.startsWith('BIT');
 
 /** Bits share their register by nature, and a status word may be kept whole beside its bits. */
@@ -131,13 +159,13 @@ function lintSharedRegisters(rows: readonly MetricRow[], { places, problems }: R
       a.metric.function.localeCompare(b.metric.function) || a.metric.address - b.metric.address || a.row - b.row,
   );
   const addressColumn = places.get('address') ?? 0;
+  const longest = rows.reduce((most, { metric }) => Math.max(most, metric.size), 0);
   const found: { readonly row: number; readonly add: () => void }[] = [];
   sorted.forEach((later, index) => {
-    // A metric is at most four registers long: three addresses back is as far as an overlap can reach.
     for (let back = index - 1; back >= 0; back--) {
       const earlier = sorted[back];
       if (earlier === undefined || earlier.metric.function !== later.metric.function) break;
-      if (earlier.metric.address + 4 <= later.metric.address) break;
+      if (earlier.metric.address + longest <= later.metric.address) break;
       if (earlier.metric.address + earlier.metric.size <= later.metric.address) continue;
       if (mayShare(earlier.metric, later.metric)) continue;
       const [first, second] = earlier.row < later.row ? [earlier, later] : [later, earlier];

@@ -4,6 +4,7 @@ import { basename, extname } from 'node:path';
 import { EmdcError } from '../model/errors.js';
 import type { RegisterMap } from '../model/meter.js';
 import { findColumns, plain } from './columns.js';
+import { checkExamples } from './examples.js';
 import { lintMetrics, lintSheet } from './lint.js';
 import { readMeterSheet } from './meter-sheet.js';
 import { type MapProblem, Problems, refuseErrors } from './problem.js';
@@ -62,21 +63,31 @@ export function checkWorkbook(book: Workbook, file: string, options: LoadOptions
     });
     return { map: null, problems: problems.list };
   }
-  const { settings, problems: meterProblems } = readMeterSheet(book, file);
+  const { settings, identity, identityCells, problems: meterProblems } = readMeterSheet(book, file);
   const places = findColumns(sheet, problems);
   if (places === null) return { map: null, problems: [...problems.byPlace(), ...meterProblems.byPlace()] };
   const context: RowContext = { sheet, places, problems, textIsNormal: book.format === 'csv', settings };
   const rows = readRows(context);
   lintSheet(context);
   lintMetrics(rows, context);
-  const failed = problems.hasErrors || meterProblems.hasErrors;
+  for (const [name, cell] of identityCells) {
+    if (rows.some(({ metric }) => metric.name === name && metric.read === 'once')) continue;
+    const expected = 'expected the name of a metric of this map that is read once';
+    meterProblems.add('unknown-identity', { cell, value: name, expected });
+  }
+  const metrics = rows.map((row) => row.metric);
+  const { baseAddress: _, ...limits } = settings;
+  const exampleProblems = checkExamples(book, metrics, file);
+  const failed = exampleProblems.hasErrors || problems.hasErrors || meterProblems.hasErrors;
   const map: RegisterMap = {
     name: basename(file, extname(file)),
     file,
-    metrics: rows.map((row) => row.metric),
-    limits: { maxRegisters: settings.maxRegisters, maxGap: settings.maxGap, pauseMs: settings.pauseMs },
+    metrics,
+    limits,
+    identity,
   };
-  return { map: failed ? null : map, problems: [...problems.byPlace(), ...meterProblems.byPlace()] };
+  const all = [...problems.byPlace(), ...meterProblems.byPlace(), ...exampleProblems.byPlace()];
+  return { map: failed ? null : map, problems: all };
 }
 
 /** A .csv file has only one, whatever its name. */

@@ -1,6 +1,6 @@
 // The optional sheet `Meter` of a workbook: what holds for the meter as a whole, one setting a row, name and value.
 
-import type { MapLimits } from '../model/meter.js';
+import type { MapIdentity, MapLimits } from '../model/meter.js';
 import { isTakeable, toNumber } from './cells.js';
 import { plain } from './columns.js';
 import { Problems } from './problem.js';
@@ -40,6 +40,12 @@ export const meterSettings = {
     most: 60_000,
     says: 'Milliseconds that the meter needs between two requests.',
   },
+  connectDelayMs: {
+    header: 'Connect Delay ms',
+    least: 0,
+    most: 60_000,
+    says: 'Milliseconds that the meter needs after connecting before it answers.',
+  },
   baseAddress: {
     header: 'Base Address',
     least: -465_536,
@@ -48,13 +54,31 @@ export const meterSettings = {
   },
 } as const satisfies Record<keyof MeterSheet, Setting>;
 
+/** Names of metrics that are read once and tell which device answers. */
+export const identitySettings = {
+  serialNumber: { header: 'Serial Number', says: 'Name of the metric, read once, that holds the serial number.' },
+  model: { header: 'Model', says: 'Name of the metric, read once, that holds the model.' },
+  firmware: { header: 'Firmware', says: 'Name of the metric, read once, that holds the firmware version.' },
+} as const satisfies Record<keyof MapIdentity, { readonly header: string; readonly says: string }>;
+
+const identityKeys = Object.keys(identitySettings) as (keyof MapIdentity)[];
+
 export const meterSheetName = 'Meter';
 
 const settingKeys = Object.keys(meterSettings) as (keyof MeterSheet)[];
-const nothingSaid: MeterSheet = { maxRegisters: null, maxGap: null, pauseMs: null, baseAddress: null };
+const nothingSaid: MeterSheet = {
+  maxRegisters: null,
+  maxGap: null,
+  pauseMs: null,
+  connectDelayMs: null,
+  baseAddress: null,
+};
 
 export interface MeterSheetResult {
   readonly settings: MeterSheet;
+  readonly identity: MapIdentity;
+  /** Cells of the identity's names, by name, for problems with them. */
+  readonly identityCells: ReadonlyMap<string, string>;
   readonly problems: Problems;
 }
 
@@ -62,19 +86,37 @@ export function readMeterSheet(book: Workbook, file: string): MeterSheetResult {
   const sheet = book.sheets.find((candidate) => plain(candidate.name) === plain(meterSheetName));
   const problems = new Problems(file, sheet?.name ?? meterSheetName);
   const settings: Partial<Record<keyof MeterSheet, number>> = {};
+  const identity: { -readonly [Key in keyof MapIdentity]: string | null } = {
+    serialNumber: null,
+    model: null,
+    firmware: null,
+  };
+  const identityCells = new Map<string, string>();
   for (const cells of sheet?.rows.values() ?? []) {
     const name = cells.get(0);
     if (name === undefined || plain(String(name.value)) === 'setting') continue;
     const key = settingKeys.find((candidate) => plain(meterSettings[candidate].header) === plain(String(name.value)));
+    const identityKey = identityKeys.find(
+      (candidate) => plain(identitySettings[candidate].header) === plain(String(name.value)),
+    );
+    if (identityKey !== undefined) {
+      const cell = cells.get(1);
+      if (cell === undefined || !isTakeable(cell, problems)) continue;
+      identity[identityKey] = String(cell.value);
+      identityCells.set(String(cell.value), cell.ref);
+      continue;
+    }
     if (key === undefined) {
-      const known = settingKeys.map((candidate) => meterSettings[candidate].header).join(', ');
+      const known = [...Object.values(meterSettings), ...Object.values(identitySettings)]
+        .map(({ header }) => header)
+        .join(', ');
       problems.add('unknown-setting', { cell: name.ref, value: name.value, expected: `expected one of ${known}` });
       continue;
     }
     const number = readSetting(meterSettings[key], cells.get(1), problems);
     if (number !== undefined) settings[key] = number;
   }
-  return { settings: { ...nothingSaid, ...settings }, problems };
+  return { settings: { ...nothingSaid, ...settings }, identity, identityCells, problems };
 }
 
 function readSetting({ least, most }: Setting, cell: Cell | undefined, problems: Problems): number | undefined {

@@ -5,7 +5,16 @@ import { codeBits, isBitTable, sizesOf } from '../codec/words.js';
 import type { DataType, Metric, RegisterFunction } from '../model/meter.js';
 import { fromFiveDigits, fromSixDigits, notationHint } from './addresses.js';
 import { isTakeable, toNumber } from './cells.js';
-import { functionWords, orderWords, sideWords, toChoice, toKind, toNotAvailable } from './choices.js';
+import {
+  functionWords,
+  orderWords,
+  readWords,
+  sideWords,
+  toChoice,
+  toKind,
+  toLabels,
+  toNotAvailable,
+} from './choices.js';
 import { type ColumnKey, type ColumnPlaces, columns } from './columns.js';
 import { dataTypeNames, dataTypes, findDataType } from './data-types.js';
 import type { MeterSheet } from './meter-sheet.js';
@@ -69,6 +78,10 @@ class RowReader {
     const wordOrder = this.#choice('wordOrder', orderWords, 'big');
     const byteOrder = this.#choice('byteOrder', orderWords, 'big');
     const side = this.#choice('side', sideWords, 'primary');
+    const read = this.#choice('read', readWords, 'always');
+    const labelsCell = this.#optional('labels');
+    const labels = labelsCell === undefined ? null : toLabels(labelsCell, this.#problems);
+    const maximum = this.#maximum();
     const kindCell = this.#optional('kind');
     const kind = kindCell === undefined ? ({ type: 'gauge' } as const) : toKind(kindCell, this.#problems);
     const sizeFits = dataType !== undefined && size !== undefined && this.#sizeFits(size, dataType);
@@ -88,6 +101,8 @@ class RowReader {
         return null;
       }
     }
+    this.#questionRead(read, dataType, labels ?? null);
+    if (read === undefined || labels === undefined || maximum === undefined) return null;
     if (name === undefined || dataType === undefined || fn === undefined || address === undefined) return null;
     if (size === undefined || scale === undefined || offset === undefined || kind === undefined) return null;
     if (wordOrder === undefined || byteOrder === undefined || side === undefined) return null;
@@ -108,7 +123,34 @@ class RowReader {
       notAvailable,
       side,
       exponent: this.#text('exponent') || null,
+      ...(read === 'once' && { read }),
+      ...(labels !== null && { labels }),
+      ...(this.#text('group') !== '' && { group: this.#text('group') }),
+      ...(maximum !== null && { maximum }),
     };
+  }
+
+  /** null: none is given; undefined: it is no maximum, and that was said. */
+  #maximum(): number | null | undefined {
+    if (this.#cell('maximum') === undefined) return null;
+    const maximum = this.#number('maximum', false, 'a number above 0');
+    if (maximum === undefined || maximum > 0) return maximum;
+    const expected = 'expected a number above 0, in the unit of the metric';
+    this.#problems.add('bad-maximum', { cell: this.#ref('maximum'), value: maximum, expected });
+    return undefined;
+  }
+
+  #questionRead(
+    read: Metric['read'],
+    dataType: DataType | undefined,
+    labels: ReadonlyMap<number, string> | null,
+  ): void {
+    if (read !== 'always') return;
+    const key = dataType === 'STRING' ? 'dataType' : labels === null ? null : 'labels';
+    if (key === null) return;
+    const value = key === 'dataType' ? 'STRING' : this.#text('labels');
+    const expected = 'a time series holds numbers: expected once in the column Read';
+    this.#problems.add('only-read-once', { cell: this.#ref(key), value, expected });
   }
 
   #ref(key: ColumnKey): string {
@@ -245,7 +287,7 @@ class RowReader {
     const sizes = sizesOf(type);
     if (sizes.includes(size)) return true;
     const takes = sizes.length === 1 ? `${sizes[0]}` : `${sizes[0]} to ${sizes.at(-1)}`;
-    const others = dataTypes.filter((other) => !/^BIT\d|BOOL/.test(other) && sizesOf(other).includes(size));
+    const others = dataTypes.filter((other) => !/^BIT\d|BOOL|STRING/.test(other) && sizesOf(other).includes(size));
     this.#problems.add('size-and-type-disagree', {
       cell: this.#ref('size'),
       value: size,

@@ -1,7 +1,7 @@
 // The sheets of a map that EMDC writes itself: the shipped maps and what `emdc map new` starts. Every header has a note
 // that says what its column means; columns that know only some words have a list to choose from.
 
-import { functionWords, orderWords, sideWords } from './choices.js';
+import { functionWords, orderWords, readWords, sideWords } from './choices.js';
 import { type ColumnKey, columnKeys, columns } from './columns.js';
 import { dataTypes } from './data-types.js';
 import { type MeterSheet, meterSettings, meterSheetName } from './meter-sheet.js';
@@ -19,6 +19,7 @@ const lists: Partial<Record<ColumnKey, readonly string[]>> = {
   wordOrder: [...new Set(orderWords.values())],
   byteOrder: [...new Set(orderWords.values())],
   side: [...new Set(sideWords.values())],
+  read: [...new Set(readWords.values())],
 };
 
 export function metricsSheet(

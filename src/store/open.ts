@@ -8,10 +8,10 @@ import type { Log } from '../model/log.js';
 import type { MeterInfo } from '../model/meter.js';
 import type { MissingReason, Poll } from '../model/poll.js';
 import type { Backend, PollData } from './prisma-store.js';
+import { keepForever, type Retention } from './retention.js';
 import { describe, MeterKeys, toRows } from './rows.js';
 import { SqliteThread } from './sqlite/thread.js';
 import { type Dialect, type Store, StoreFailure } from './store.js';
-import { keepForever, type Retention } from './upkeep.js';
 
 export interface StoreOptions {
   readonly url: string;
@@ -79,6 +79,7 @@ function storeOn(backend: Backend, dialect: Dialect): Store {
       announced = Math.max(announced, ...newMeters.map(([key]) => key + 1));
     },
     setMeters: async (meters, now) => open().setMeters(keyed(meters), now),
+    setVirtualMeters: async (virtual) => open().setVirtualMeters(virtual),
     newestSlots: async (meters) => new Map(await open().newestSlots(meters)),
     async newestPolls(meters) {
       const byKey = new Map(meters.map((meter) => [keys.keyOf(meter), meter]));

@@ -8,7 +8,7 @@ import { Meters } from './meters.js';
 import { columnsOfPoll, mergedPoll, type PollColumns, type PositionedPoll, positionedPoll } from './poll-columns.js';
 import type { PollRow, Rows } from './rows.js';
 import type { Statements } from './statements.js';
-import type { LeaseRequest, MeterChange, MeterIdentity } from './store.js';
+import type { LeaseRequest, MeterChange, MeterIdentity, VirtualMembers } from './store.js';
 import { Upkeep, type UpkeepOptions } from './upkeep.js';
 
 /** A poll as the database has it. */
@@ -33,6 +33,7 @@ export interface Backend {
     meters: readonly (readonly [key: number, meter: MeterInfo])[],
     now: number,
   ): Promise<readonly MeterChange[]>;
+  setVirtualMeters(virtual: readonly VirtualMembers[]): Promise<void>;
   newestSlots(meters: readonly string[]): Promise<readonly (readonly [name: string, slot: number])[]>;
   newestPolls(meters: readonly (readonly [key: number, meter: MeterInfo])[]): Promise<readonly PollData[]>;
   identities(meters: readonly string[]): Promise<readonly (readonly [name: string, identity: MeterIdentity])[]>;
@@ -78,8 +79,7 @@ export class PrismaStore implements Backend {
   write(rows: Rows): Promise<void> {
     return this.#translated(async () => {
       for (const [key, meter] of rows.newMeters) if (!this.#meters.knows(key)) this.#announced.set(key, meter);
-      if (this.#announced.size > 0) await this.#meters.enter([...this.#announced], oldestTime(rows));
-      this.#announced.clear();
+      await this.#enterMetersOf(rows);
       const { merge } = rows;
       await runAll(this.#db, merge === undefined ? this.#insert(rows) : await this.#insertMerged(rows, merge));
       await this.#keepSerialNumbers(rows);
@@ -98,6 +98,21 @@ export class PrismaStore implements Backend {
       await runAll(this.#db, this.#insert({ polls: [], gaps: [], events }));
       await this.#upkeep.setMeters(meters.map(([key]) => this.#meters.idsOf(key).meterId));
       return changes;
+    });
+  }
+
+  setVirtualMeters(virtual: readonly VirtualMembers[]): Promise<void> {
+    return this.#translated(async () => {
+      const data = virtual.flatMap(({ name, plus, minus }) => [
+        ...plus.map((meter) => ({ name, meter, sign: 1 })),
+        ...minus.map((meter) => ({ name, meter, sign: -1 })),
+      ]);
+      const names = virtual.map(({ name }) => name);
+      if (names.length === 0) return;
+      await this.#db.$transaction([
+        this.#db.member.deleteMany({ where: { name: { in: names } } }),
+        this.#db.member.createMany({ data }),
+      ]);
     });
   }
 
@@ -183,6 +198,16 @@ export class PrismaStore implements Backend {
 
   async close(): Promise<void> {
     await this.#db.$disconnect();
+  }
+
+  /** Only meters of this batch: one that the database refuses must not keep others from being written. */
+  async #enterMetersOf(rows: Rows): Promise<void> {
+    if (this.#announced.size === 0) return;
+    const used = new Set([...rows.polls, ...rows.gaps, ...rows.events].map(({ meter }) => meter));
+    const unknown = [...this.#announced].filter(([key]) => used.has(key));
+    if (unknown.length === 0) return;
+    await this.#meters.enter(unknown, oldestTime(rows));
+    for (const [key] of unknown) this.#announced.delete(key);
   }
 
   #insert({ polls, gaps, events }: Omit<Rows, 'newMeters'>): Statement[] {

@@ -21,6 +21,8 @@ export interface Store {
    * for each. Resolves to what changed, for the log. Later `maintain` calls do upkeep for these meters only.
    */
   setMeters(meters: readonly MeterInfo[], now: number): Promise<readonly MeterChange[]>;
+  /** Replaces the members of these virtual meters, which are sums in SQL only. */
+  setVirtualMeters(virtual: readonly VirtualMembers[]): Promise<void>;
   /** The newest slot with a poll, or end of the newest gap less 1, by meter name, ms UTC; meters without any are left out. */
   newestSlots(meters: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /** The newest poll of each meter, for the latest values after a restart; values of retired topics are NaN. */
@@ -46,6 +48,14 @@ export interface Store {
   /** Keeps such a text, up to 255 characters; null removes it. */
   keepSetting?(name: string, value: string | null): Promise<void>;
   close(): Promise<void>;
+}
+
+/** A virtual meter: the sum of some meters less the sum of others. */
+export interface VirtualMembers {
+  readonly name: string;
+  /** Names of meters. */
+  readonly plus: readonly string[];
+  readonly minus: readonly string[];
 }
 
 export interface MeterIdentity {

@@ -26,7 +26,12 @@ if (process.send) {
   const meters = endpoints.map((endpoint) => meter({ ...endpoint, metrics, schedule: everySecond }));
   const folder = await temporaryFolder();
   const database = makeSqliteDatabase();
-  const daemon = await startDaemon({ config: configOf(meters, folder, { database }), log: silentLog });
+  const daemon = await startDaemon({
+    config: configOf(meters, folder, {
+      database: { url: database.url, commitEveryMs: 0, connections: 1, spread: false },
+    }),
+    log: silentLog,
+  });
   const memory: number[] = [];
   const cpu = process.cpuUsage();
   const started = performance.now();

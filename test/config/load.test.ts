@@ -34,10 +34,19 @@ const metric: Metric = {
   exponent: null,
 };
 
-const noLimits = { maxRegisters: null, maxGap: null, pauseMs: null };
+const noLimits = { maxRegisters: null, maxGap: null, pauseMs: null, connectDelayMs: null };
 const mapWith =
   (limits: RegisterMap['limits']): MapLoader =>
-  (file) => ({ map: { name: 'map', file, metrics: [metric], limits }, problems: [] });
+  (file) => ({
+    map: {
+      name: 'map',
+      file,
+      metrics: [metric],
+      limits,
+      identity: { serialNumber: null, model: null, firmware: null },
+    },
+    problems: [],
+  });
 
 interface Given extends Partial<Omit<ConfigSources, 'flags'>> {
   readonly yaml?: string;
@@ -97,6 +106,7 @@ test('a file with one meter and nothing else gets every default', async () => {
     maxRegisters: 125,
     maxGap: 32,
     onceMetrics: [],
+    identity: { serialNumber: null, model: null, firmware: null },
     endpoint: { type: 'tcp', host: 'meter.local', port: 502, framing: 'mbap' },
     connectDelayMs: 0,
     keepConnection: true,
@@ -331,7 +341,7 @@ test('listening beyond this machine without a token, and reading a unit twice, a
 });
 
 test('what the map knows of its meter is a default: explicit modbus.* beats it, the meter beats both', async () => {
-  const loadMap = mapWith({ maxRegisters: 60, maxGap: 5, pauseMs: 20 });
+  const loadMap = mapWith({ maxRegisters: 60, maxGap: 5, pauseMs: 20, connectDelayMs: null });
   const limits = async (yaml: string) => {
     const { maxRegisters, maxGap, pauseMs } = (await load({ yaml, loadMap })).config.meters[0] ?? assert.fail();
     return [maxRegisters, maxGap, pauseMs];

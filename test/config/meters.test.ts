@@ -36,6 +36,7 @@ test('every key of a meter arrives in the meter, in its unit', async () => {
       mapName: 'map',
       metrics: undefined,
       onceMetrics: [],
+      identity: { serialNumber: null, model: null, firmware: null },
       mapHash: undefined,
       mapFile: undefined,
       worksheet: 'W',
@@ -245,7 +246,13 @@ test('a shipped map goes by its name alone; a name that is nearly one is guessed
   const loadMap = (file: string) => {
     seen.push(file);
     return {
-      map: { name: 'm', file, metrics: [], limits: { maxRegisters: null, maxGap: null, pauseMs: null } },
+      map: {
+        name: 'm',
+        file,
+        metrics: [],
+        limits: { maxRegisters: null, maxGap: null, pauseMs: null, connectDelayMs: null },
+        identity: { serialNumber: null, model: null, firmware: null },
+      },
       problems: [],
     };
   };

@@ -61,6 +61,7 @@ export function isolateContract(name: string, { make, skip = false }: ContractOp
           await store.write(batch);
         },
         setMeters: async () => [],
+        setVirtualMeters: async () => {},
         newestSlots: (names) => store.newestSlots(names),
         identities: (names: readonly string[]) => store.identities(names),
         newestPolls: (meters) => store.newestPolls(meters),

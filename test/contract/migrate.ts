@@ -148,6 +148,7 @@ const views: Record<string, readonly string[]> = {
     ...['deadline', 'shutdown', 'missed', 'down', 'lost', 'rejected'],
   ],
   energy: ['time', 'period', 'meter', 'metric', 'topic', 'unit', 'consumption', 'quality', 'day'],
+  virtual_energy: ['time', 'period', 'meter', 'metric', 'unit', 'consumption', 'quality', 'day'],
   peak: ['month', 'meter', 'metric', 'topic', 'unit', 'time', 'consumption', 'power', 'quality', 'share'],
   topics: ['topic_id', 'topic_name'],
   meta: ['topic_id', 'metadata'],

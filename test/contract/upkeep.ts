@@ -143,6 +143,26 @@ export function upkeepContract(name: string, { make, ms, skip = false }: Contrac
       ]);
     });
 
+    it('a virtual meter is the sum of its members, and none where one is missing', async () => {
+      const [a, b] = [sampleMeter('Up/a', metrics), sampleMeter('Up/b', metrics)];
+      await store.setVirtualMeters([{ name: 'Up/total', plus: ['Up/a', 'Up/b'], minus: [] }]);
+      await store.setMeters([a, b], midnight);
+      await store.write({ polls: [...minutes(a, midnight, 30), ...minutes(b, midnight, 15)], gaps: [] });
+      await keepUp(midnight + 6 * DAY_MS);
+      const sql = `SELECT ${ms('time')}, consumption, quality FROM virtual_energy WHERE meter = 'Up/total' AND period = 'quarter' ORDER BY 1`;
+      assert.deepEqual(
+        (await database.rows(sql)).map(([time, sum, quality]) => [
+          time,
+          sum === null ? null : Number(Number(sum).toFixed(6)),
+          quality,
+        ]),
+        [
+          [midnight, 0.28, 'good'],
+          [midnight + QUARTER_MS, null, 'incomplete'],
+        ],
+      );
+    });
+
     it('peak names the highest quarter of a local month', async () => {
       const rows = await database.rows(
         `SELECT month, ${ms('time')}, consumption, power, share FROM peak WHERE meter = 'Up/first' AND metric = 'Wh'`,

@@ -33,7 +33,10 @@ async function run(t: TestContext, meters: readonly Meter[], given: Partial<Conf
   close(() => remove(folder));
   const database = makeSqliteDatabase();
   close(() => database.drop());
-  const config = configOf(meters, folder, { database: { url: database.url }, ...given });
+  const config = configOf(meters, folder, {
+    database: { url: database.url, commitEveryMs: 0, connections: 1, spread: false },
+    ...given,
+  });
   const log = new RecordingLog();
   const daemon = await startDaemon({ config, log });
   close(() => daemon.stop());

@@ -15,7 +15,9 @@ test('a reload: unchanged meters miss no slot, keep state and values; new ones a
   close(() => database.drop());
   const [first, second, third, fourth, fifth] = site.meters;
   assert.ok(first && second && third && fourth && fifth);
-  const config = configOf([first, second, third], folder, { database });
+  const config = configOf([first, second, third], folder, {
+    database: { url: database.url, commitEveryMs: 0, connections: 1, spread: false },
+  });
   const log = new RecordingLog();
   const daemon = await startDaemon({ config, log });
   close(() => daemon.stop());
@@ -38,7 +40,7 @@ test('a reload: unchanged meters miss no slot, keep state and values; new ones a
 
   const lines = log.lines.filter(({ message }) => message.startsWith('configuration: ')).map(({ message }) => message);
   assert.deepEqual(lines, [
-    'configuration: ~ m1-2: timeoutMs 1000 → 500',
+    'configuration: ~ m1-2: timeout 1000 → 500',
     'configuration: + m3-1: 10 metrics, every 1s',
     'configuration: - m2-1',
   ]);

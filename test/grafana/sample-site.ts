@@ -95,7 +95,7 @@ export async function writeSite(store: Store, now: number): Promise<number> {
       polls = [];
     }
   }
-  const gap = (info: MeterInfo, reason: MissingReason, hoursAgo: number): Gap => ({
+  const gap = (info: MeterInfo, reason: Gap['reason'], hoursAgo: number): Gap => ({
     meter: info,
     from: newest - hoursAgo * HOUR_MS + 20_000,
     until: newest - hoursAgo * HOUR_MS + 50_000,

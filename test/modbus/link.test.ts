@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
+import process from 'node:process';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { ModbusFailure } from '../../src/modbus/failure.js';
 import { openLinkPool } from '../../src/modbus/pool.js';
@@ -181,6 +182,29 @@ describe('a link', { timeout: 60_000 }, () => {
       await assert.rejects(read(0, 1, 9, { ...OPTIONS, timeoutMs }), failure('timeout', new RegExp(`${timeoutMs} ms`)));
       assert.ok(performance.now() - begun >= timeoutMs - 2);
     }
+  });
+
+  test('many links share one signal without a warning, and its abort ends what each of them waits for', async () => {
+    const warnings: string[] = [];
+    const note = (warning: Error) => void warnings.push(warning.message);
+    process.on('warning', note);
+    await server.setFault('silent', { unitId: 9 });
+    const pools = Array.from({ length: 30 }, () => openLinkPool());
+    const abort = new AbortController();
+    const options = { ...OPTIONS, timeoutMs: 60_000, signal: abort.signal };
+    const reading = pools.map((each) =>
+      each.link(server).read({ unitId: 9, function: 'holding', start: 0, count: 1 }, options),
+    );
+    const ended = Promise.allSettled(reading);
+    while (server.requestCount < 30) await new Promise((resolve) => setImmediate(resolve));
+    abort.abort();
+    for (const result of await ended) {
+      assert.equal(result.status, 'rejected');
+      failure('aborted')(result.reason);
+    }
+    await Promise.all(pools.map((each) => each.close()));
+    process.off('warning', note);
+    assert.deepEqual(warnings, []);
   });
 
   test('waits the pause from the end of one request to the start of the next', async () => {

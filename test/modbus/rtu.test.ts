@@ -78,6 +78,24 @@ for (const units of [[1], UNITS]) {
   });
 }
 
+test('pymodbus tells who it is, over MBAP, RTU on TCP and a serial line', {
+  skip: pymodbus || socat,
+  timeout: 60_000,
+}, async (t) => {
+  const pair = await openSerialPair(t);
+  for (const mode of [[], ['rtu'], ['serial', pair.theirs.path]]) {
+    const server = await startPymodbus(python as string, { mode, units: [1] });
+    t.after(() => server.close());
+    const { port } = server;
+    const target =
+      mode[0] === 'serial' ? serialAt(pair.ours) : mode[0] === 'rtu' ? rtuAt(port) : { host: '127.0.0.1', port };
+    const { objects } = await openLink(t, target).identify(1, OPTIONS);
+    assert.equal(objects.get(0), 'Foreign', mode[0]);
+    assert.equal(objects.get(2), '2.3');
+    assert.equal(objects.get(5), 'Model F');
+  }
+});
+
 test('modbus-serial on a serial line, 8 units', { skip: socat, timeout: 60_000 }, async (t) => {
   const pair = await openSerialPair(t);
   const server = new modbusSerial.ServerSerial(

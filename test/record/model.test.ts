@@ -76,6 +76,7 @@ class Connection implements Store {
   write = (batch: Batch) => this.#through(() => this.#store.write(batch));
   setMeters = (...args: Parameters<Store['setMeters']>) => this.#through(() => this.#store.setMeters(args[0]));
   newestSlots = (names: readonly string[]) => this.#through(() => this.#store.newestSlots(names));
+  setVirtualMeters = async () => {};
   identities = (names: readonly string[]) => this.#through(() => this.#store.identities(names));
   newestPolls = (...args: Parameters<Store['newestPolls']>) => this.#through(() => this.#store.newestPolls(...args));
   check = () => this.#through(() => this.#store.check());

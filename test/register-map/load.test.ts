@@ -44,7 +44,7 @@ describe('loading a .csv map', () => {
       },
     ]);
     assert.equal(map.name, 'map');
-    assert.deepEqual(map.limits, { maxRegisters: null, maxGap: null, pauseMs: null });
+    assert.deepEqual(map.limits, { maxRegisters: null, maxGap: null, pauseMs: null, connectDelayMs: null });
   });
 
   it('finds the columns in any order and case, and reads the optional ones', () => {

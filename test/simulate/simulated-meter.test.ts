@@ -59,7 +59,8 @@ const map: RegisterMap = {
   name: 'test',
   file: 'test',
   metrics,
-  limits: { maxRegisters: null, maxGap: null, pauseMs: null },
+  limits: { maxRegisters: null, maxGap: null, pauseMs: null, connectDelayMs: null },
+  identity: { serialNumber: null, model: null, firmware: null },
 };
 
 async function readAt(time: number): Promise<Map<string, number>> {

@@ -16,7 +16,7 @@ export interface GivenConfig extends Partial<Omit<ConfigSources, 'flags'>> {
   readonly map?: Partial<RegisterMap>;
 }
 
-const noLimits = { maxRegisters: null, maxGap: null, pauseMs: null };
+const noLimits = { maxRegisters: null, maxGap: null, pauseMs: null, connectDelayMs: null };
 
 export class ConfigFolder {
   readonly path: string;
@@ -45,6 +45,7 @@ export class ConfigFolder {
         file: mapFile,
         metrics: metrics ?? [metric({ name: 'V', unit: 'V' })],
         limits: noLimits,
+        identity: { serialNumber: null, model: null, firmware: null },
         ...map,
       },
       problems: [],

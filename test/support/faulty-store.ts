@@ -85,6 +85,8 @@ export class FaultyStore implements Store {
     return newest;
   }
 
+  async setVirtualMeters(): Promise<void> {}
+
   async identities(_meters: readonly string[]): Promise<ReadonlyMap<string, MeterIdentity>> {
     return new Map();
   }

@@ -82,7 +82,7 @@ function configOf(meters: readonly Meter[], folder: string): Config {
     meters,
     virtual: [],
     timezone: 'UTC',
-    database: { url: `file:${join(folder, 'emdc.db')}` },
+    database: { url: `file:${join(folder, 'emdc.db')}`, commitEveryMs: 0, connections: 1, spread: false },
     spool: { directory: join(folder, 'spool'), maxBytes: 1e8, maxAgeMs: 1e9 },
     retention: { readingsMs: null, rollupsMs: null },
     http: { host: '127.0.0.1', port: 0, allowedHosts: [], token: '', tlsCertificate: '', tlsKey: '' },

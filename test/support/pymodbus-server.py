@@ -6,6 +6,7 @@ import json
 import sys
 
 from pymodbus.datastore import ModbusServerContext, ModbusSlaveContext, ModbusSparseDataBlock
+from pymodbus.device import ModbusDeviceIdentification
 from pymodbus.server.async_io import ModbusSerialServer, ModbusTcpServer
 from pymodbus.transaction import ModbusRtuFramer, ModbusSocketFramer
 
@@ -19,10 +20,19 @@ async def main():
         for unit, image in images.items()
     }
     context = ModbusServerContext(slaves=slaves, single=False)
+    identity = ModbusDeviceIdentification(
+        info_name={"VendorName": "Foreign", "ProductCode": "F1", "MajorMinorRevision": "2.3", "ModelName": "Model F"}
+    )
     mode = sys.argv[1] if len(sys.argv) > 1 else "mbap"
     if mode == "serial":
         server = ModbusSerialServer(
-            context, framer=ModbusRtuFramer, port=sys.argv[2], baudrate=19200, timeout=0.01, ignore_missing_slaves=True
+            context,
+            framer=ModbusRtuFramer,
+            identity=identity,
+            port=sys.argv[2],
+            baudrate=19200,
+            timeout=0.01,
+            ignore_missing_slaves=True,
         )
         await server.start()
         task = asyncio.ensure_future(server.serve_forever())
@@ -30,7 +40,11 @@ async def main():
     else:
         framer = ModbusRtuFramer if mode == "rtu" else ModbusSocketFramer
         server = ModbusTcpServer(
-            context, framer=framer, address=("127.0.0.1", 0), ignore_missing_slaves=mode == "rtu"
+            context,
+            framer=framer,
+            identity=identity,
+            address=("127.0.0.1", 0),
+            ignore_missing_slaves=mode == "rtu",
         )
         task = asyncio.ensure_future(server.serve_forever())
         await server.serving

@@ -83,7 +83,7 @@ export function configOf(meters: readonly Meter[], folder: string, given: Partia
     meters,
     virtual: [],
     timezone: 'UTC',
-    database: { url: `file:${join(folder, 'emdc.db')}` },
+    database: { url: `file:${join(folder, 'emdc.db')}`, commitEveryMs: 0, connections: 1, spread: false },
     spool: { directory: join(folder, 'spool'), maxBytes: 1e9, maxAgeMs: 30 * 86_400_000 },
     retention: { readingsMs: null, rollupsMs: null },
     http: { host: '127.0.0.1', port: 0, allowedHosts: [], token: '', tlsCertificate: '', tlsKey: '' },

@@ -3,7 +3,8 @@
 
 import { createHash } from 'node:crypto';
 import type { MeterColumns } from '../../collect/latest.js';
-import type { MeterStatus, Service, ServiceStatus } from '../../model/status.js';
+import type { MeterStatus, ServiceStatus } from '../../model/status.js';
+import type { Service } from '../service.js';
 import { bytesFor, millisecondsFor, numberFor, spanFor, timeFor } from './format.js';
 import { Html, html } from './html.js';
 import { renderMeter } from './meter.js';

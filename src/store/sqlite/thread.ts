@@ -7,7 +7,7 @@ import type { Log } from '../../model/log.js';
 import type { MeterInfo } from '../../model/meter.js';
 import type { Backend, PollData } from '../prisma-store.js';
 import type { Rows } from '../rows.js';
-import { type MeterChange, type MeterIdentity, StoreFailure } from '../store.js';
+import { type MeterChange, type MeterIdentity, StoreFailure, type VirtualMembers } from '../store.js';
 import type { SqliteOptions } from './open.js';
 import { type Call, failureOf, type Method, OPENED, type Reply } from './worker-messages.js';
 
@@ -53,6 +53,10 @@ export class SqliteThread implements Backend {
 
   setMeters(meters: readonly (readonly [number, MeterInfo])[], now: number): Promise<readonly MeterChange[]> {
     return this.#call('setMeters', meters, now) as Promise<readonly MeterChange[]>;
+  }
+
+  async setVirtualMeters(virtual: readonly VirtualMembers[]): Promise<void> {
+    await this.#call('setVirtualMeters', virtual);
   }
 
   newestSlots(meters: readonly string[]): Promise<readonly (readonly [string, number])[]> {

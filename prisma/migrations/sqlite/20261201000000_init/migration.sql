@@ -237,6 +237,15 @@ FROM (
   WHERE t.kind = 'counter'
 ) q WHERE q.place = 1;
 
+-- Sums of meters (`virtual:` in the configuration). A sum that lacks a member is none: `incomplete`, without a value.
+CREATE VIEW virtual_energy AS
+SELECT e.time AS time, e.period AS period, v.name AS meter, e.metric AS metric, e.unit AS unit,
+  CASE WHEN count(*) = (SELECT count(*) FROM member n WHERE n.name = v.name) THEN sum(v.sign * e.consumption) END AS consumption,
+  CASE WHEN count(*) = (SELECT count(*) FROM member n WHERE n.name = v.name)
+    THEN CASE max(CASE e.quality WHEN 'good' THEN 0 WHEN 'gap' THEN 1 WHEN 'wrap' THEN 2 WHEN 'reset' THEN 3 WHEN 'exchanged' THEN 4 WHEN 'unchecked' THEN 5 WHEN 'jump' THEN 6 WHEN 'suspect' THEN 7 ELSE 7 END) WHEN 0 THEN 'good' WHEN 1 THEN 'gap' WHEN 2 THEN 'wrap' WHEN 3 THEN 'reset' WHEN 4 THEN 'exchanged' WHEN 5 THEN 'unchecked' WHEN 6 THEN 'jump' WHEN 7 THEN 'suspect' END ELSE 'incomplete' END AS quality, e.day AS day, strftime('%Y-%m-%dT%H:%M:%fZ', (e.time) / 1000.0, 'unixepoch') AS utc
+FROM member v JOIN energy e ON e.meter = v.meter
+GROUP BY v.name, e.time, e.period, e.metric, e.unit, e.day;
+
 -- VOLTTRON's schema, for what was built on it.
 CREATE VIEW topics AS SELECT id AS topic_id, name AS topic_name FROM topic;
 CREATE VIEW meta AS SELECT id AS topic_id, json_object('units', unit, 'type', 'float', 'tz', 'UTC') AS metadata FROM topic;

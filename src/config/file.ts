@@ -1,9 +1,9 @@
 // The configuration file: YAML in, raw values with their lines out. Finds everything that is wrong with the file's shape
 // (syntax, unknown keys, a list where a section belongs); what the values mean is judged elsewhere.
 
-import { readFile } from 'node:fs/promises';
 import { type Document, isNode, LineCounter, parseDocument, type YAMLError } from 'yaml';
 import { messageOf, type Problem } from '../model/errors.js';
+import { readInputFile } from '../model/input-file.js';
 import { isSecretName } from '../model/redact.js';
 import { didYouMean } from './format-error.js';
 import { type KeyName, keyNames, meterKeyNames, virtualKeys } from './schema.js';
@@ -25,7 +25,7 @@ const topLevel = new Set(['meters', 'virtual', ...sections, ...keyNames.filter((
 export async function readConfigFile(file: string): Promise<FileContents> {
   let text: string;
   try {
-    text = await readFile(file, 'utf8');
+    text = readInputFile(file).toString('utf8');
   } catch (error) {
     const raw = { value: null, file, place: 'file' };
     return onlyProblems([

@@ -1,12 +1,12 @@
 // Writes a copy of a map with changed rows, as commissioning proposes them: cells of the sheet, everything else as it was.
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { EmdcError } from '../model/errors.js';
 import { columns, findColumns } from './columns.js';
 import { fixBytes } from './fix.js';
 import { worksheetOf } from './load.js';
 import { type Fix, Problems } from './problem.js';
-import { type Cell, parseWorkbook, type Sheet } from './workbook.js';
+import { type Cell, parseWorkbook, readMapFile, type Sheet } from './workbook.js';
 
 /** One value of one metric's row, as the loaded map has it. */
 export interface RowChange {
@@ -21,7 +21,7 @@ export function correctMap(
   { mapFile, worksheet }: { readonly mapFile: string; readonly worksheet: string },
   { changes, target }: { readonly changes: readonly RowChange[]; readonly target: string },
 ): void {
-  const bytes = readFileSync(mapFile);
+  const bytes = readMapFile(mapFile);
   const format = mapFile.toLowerCase().endsWith('.csv') ? 'csv' : 'xlsx';
   const sheet = worksheetOf(parseWorkbook(bytes, { format, file: mapFile }), worksheet);
   if (sheet === undefined)

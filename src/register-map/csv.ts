@@ -1,38 +1,18 @@
-// Parses .csv text (RFC 4180; fields separated by commas, semicolons or tabs, whichever the first line has most of) into
-// lines of fields as written. The spreadsheet library is not asked: it guesses numbers, dates and even other file formats
-// from text that begins in a certain way.
+// Parses .csv text: fields separated by commas, semicolons or tabs, whichever the first line has most of. The spreadsheet
+// library is not asked: it guesses numbers, dates and even other file formats from text that begins in a certain way.
 
-/** One array per line; empty lines are empty arrays. Never throws: a quote that is not closed ends with the text. */
+import { parse } from 'csv-parse/sync';
+
+/** One array of fields as written per line. Throws an Error that names the line where a quote is not closed. */
 export function parseCsvText(text: string): string[][] {
-  const separator = separatorOf(text);
-  const lines: string[][] = [];
-  let fields: string[] = [];
-  let field = '';
-  let quoted = false;
-  const endLine = (): void => {
-    lines.push(fields.length === 0 && field === '' ? [] : [...fields, field]);
-    fields = [];
-    field = '';
-  };
-  for (let at = 0; at < text.length; at++) {
-    const char = text[at] as string;
-    if (quoted) {
-      if (char !== '"') field += char;
-      else if (text[at + 1] === '"') field += text[at++];
-      else quoted = false;
-    } else if (char === '"' && field.trim() === '') {
-      quoted = true;
-      field = '';
-    } else if (char === separator) {
-      fields.push(field);
-      field = '';
-    } else if (char === '\n' || char === '\r') {
-      if (char === '\r' && text[at + 1] === '\n') at++;
-      endLine();
-    } else field += char;
-  }
-  if (field !== '' || fields.length > 0) endLine();
-  return lines;
+  return parse(text, {
+    delimiter: separatorOf(text),
+    record_delimiter: ['\r\n', '\n', '\r'],
+    relax_column_count: true,
+    relax_quotes: true,
+    skip_empty_lines: false,
+    trim: true,
+  });
 }
 
 function separatorOf(text: string): string {

@@ -1,14 +1,14 @@
 // Writes a corrected copy of a map: the problems that have one mechanical mending are mended, everything else (other
 // sheets, formats, notes, lists to choose from) stays as it was. The original is never touched.
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { EmdcError } from '../model/errors.js';
 import { editSheet } from './edit-workbook.js';
 import { checkRegisterMap, type LoadOptions, worksheetOf } from './load.js';
 import type { Fix } from './problem.js';
 import { removeRows, setCell } from './sheet-xml.js';
-import { parseWorkbook, type Sheet } from './workbook.js';
+import { parseWorkbook, readMapFile, type Sheet } from './workbook.js';
 
 export interface FixResult {
   /** `eaton.fixed.xlsx`, beside the original; null: there was nothing to mend, and nothing was written. */
@@ -21,7 +21,7 @@ export function fixMap(file: string, options: LoadOptions & { readonly target?: 
   if (fixes.length === 0) return { file: null, fixed: 0 };
   const target =
     options.target ?? join(dirname(file), `${basename(file, extname(file))}.fixed${extname(file).toLowerCase()}`);
-  writeFileSync(target, fixBytes(readFileSync(file), fixes, { file, worksheet: options.worksheet ?? 'Metrics' }));
+  writeFileSync(target, fixBytes(readMapFile(file), fixes, { file, worksheet: options.worksheet ?? 'Metrics' }));
   return { file: target, fixed: fixes.length };
 }
 

@@ -2,10 +2,10 @@
 // displayed text: a scale that shows as 1.52588E-05 is the number behind it. A formula is the value that the spreadsheet
 // program last computed for it. What cannot be taken at its value (dates, errors, formulas never computed) says so.
 
-import { readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import { read, SSF, utils, type WorkSheet, write } from 'xlsx';
 import { EmdcError, messageOf } from '../model/errors.js';
+import { readInputFile } from '../model/input-file.js';
 import { parseCsvText } from './csv.js';
 import { type ChoiceList, dressSheet, styleHeader } from './sheet-xml.js';
 import { changePart, readZip, writeZip } from './zip.js';
@@ -63,13 +63,16 @@ export const columnLetter = (column: number): string => utils.encode_col(column)
 export function readWorkbook(file: string): Workbook {
   const format = extname(file).toLowerCase();
   if (format !== '.xlsx' && format !== '.csv') throw unreadable(`${file} is neither an .xlsx nor a .csv file`);
-  let bytes: Buffer;
+  return parseWorkbook(readMapFile(file), { format: format === '.csv' ? 'csv' : 'xlsx', file });
+}
+
+/** The bytes of a map. Throws EmdcError `unreadable-file`. */
+export function readMapFile(file: string): Buffer {
   try {
-    bytes = readFileSync(file);
+    return readInputFile(file);
   } catch (error) {
     throw unreadable(`${file} cannot be read: ${messageOf(error)}`, error);
   }
-  return parseWorkbook(bytes, { format: format === '.csv' ? 'csv' : 'xlsx', file });
 }
 
 /** Throws EmdcError `unreadable-file`; `file` is for its message. */
@@ -78,7 +81,7 @@ export function parseWorkbook(
   { format, file }: { readonly format: 'xlsx' | 'csv'; readonly file: string },
 ): Workbook {
   if (bytes.length > MAX_BYTES) throw unreadable(`${file} is larger than ${MAX_BYTES / 1024 / 1024} MB`);
-  return format === 'csv' ? parseCsv(bytes) : parseXlsx(bytes, file);
+  return format === 'csv' ? parseCsv(bytes, file) : parseXlsx(bytes, file);
 }
 
 function parseXlsx(bytes: Uint8Array, file: string): Workbook {
@@ -94,9 +97,9 @@ function parseXlsx(bytes: Uint8Array, file: string): Workbook {
   }
 }
 
-function parseCsv(bytes: Uint8Array): Workbook {
+function parseCsv(bytes: Uint8Array, file: string): Workbook {
   const rows = new Map<number, Map<number, Cell>>();
-  const lines = parseCsvText(decodeText(bytes)).slice(0, MAX_ROWS);
+  const lines = csvLines(bytes, file).slice(0, MAX_ROWS);
   lines.forEach((fields, line) => {
     const cells = fields.flatMap((field, column): [number, Cell][] => {
       const value = field.trim();
@@ -107,6 +110,14 @@ function parseCsv(bytes: Uint8Array): Workbook {
   });
   const nothing = { merges: [], hiddenRows: new Set<number>(), hiddenColumns: new Set<number>() };
   return { format: 'csv', sheets: [{ name: '', rows, lastRow: lines.length, ...nothing }] };
+}
+
+function csvLines(bytes: Uint8Array, file: string): string[][] {
+  try {
+    return parseCsvText(decodeText(bytes));
+  } catch (error) {
+    throw unreadable(`${file} is not a .csv file that can be read: ${messageOf(error)}`, error);
+  }
 }
 
 function decodeText(bytes: Uint8Array): string {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -128,6 +129,9 @@ describe('a file that is no map', () => {
     writeFileSync(file, '%PDF-1.7');
     assert.throws(() => loadRegisterMap(file), /map\.xlsx is not an \.xlsx file/);
     assert.throws(() => loadRegisterMap(join(folder, 'absent.xlsx')), /absent\.xlsx cannot be read: ENOENT/);
+    const pipe = join(folder, 'pipe.csv');
+    execFileSync('mkfifo', [pipe]);
+    assert.throws(() => loadRegisterMap(pipe), /pipe\.csv cannot be read: it is not a regular file/);
     assert.throws(() => loadRegisterMap(join(folder, 'map.pdf')), /neither an \.xlsx nor a \.csv file/);
   });
 });

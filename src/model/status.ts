@@ -2,6 +2,7 @@
 // can be asked to do. daemon.ts provides it.
 
 import type { Latest } from '../collect/latest.js';
+import type { DiskSpace } from './disk.js';
 import type { MissingReason } from './poll.js';
 
 /**
@@ -83,6 +84,8 @@ export interface ServiceStatus {
   readonly spool: SpoolStatus;
   /** Readings that could be kept neither in the database nor on disk, since start. */
   readonly lost: number;
+  /** Of the spool's and, for SQLite, the database's directory. */
+  readonly disks?: readonly DiskSpace[];
 }
 
 /** One meter's part in one iteration of a cycle by hand. */

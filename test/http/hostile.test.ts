@@ -36,7 +36,7 @@ test('five hundred connections that drip keep neither a watchdog nor a scrape wa
   await Promise.all(sockets.map((socket) => once(socket, 'connect')));
   for (let drip = 0; drip < 20; drip++) {
     for (const socket of sockets)
-      if (!socket.destroyed) socket.write(drip === 0 ? 'GET /ping HTTP/1.1\r\nHost: x\r\nX: ' : 'x');
+      if (!socket.destroyed) socket.write(drip === 0 ? 'GET /ping HTTP/1.1\r\nHost: localhost\r\nX: ' : 'x');
     assert.equal((await ask(`${url}/ping`)).status, 200);
     assert.equal((await ask(`${url}/metric`, { headers: { accept: 'text/plain' } })).status, 200);
   }

@@ -72,7 +72,7 @@ test('a body is refused before it is sent, where the caller waits to be asked', 
   const { port } = await openServer(t, { service: makeService() });
   const answer = await sendRaw(
     port,
-    'POST /collect HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n',
+    'POST /collect HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000000\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n',
   );
   assert.match(answer, /^HTTP\/1\.1 413 /);
 });
@@ -90,7 +90,7 @@ test('a body of a hundred megabytes is answered 413 and leaves no trace in memor
 test('a header too large, and what is not HTTP, are answered and cut off', async (t) => {
   const { port } = await openServer(t, { service: makeService() });
   assert.match(
-    await sendRaw(port, `GET /ping HTTP/1.1\r\nHost: x\r\nA: ${'x'.repeat(20_000)}\r\n\r\n`),
+    await sendRaw(port, `GET /ping HTTP/1.1\r\nHost: localhost\r\nA: ${'x'.repeat(20_000)}\r\n\r\n`),
     /^HTTP\/1\.1 431 /,
   );
   assert.match(await sendRaw(port, 'hello\r\n\r\n'), /^HTTP\/1\.1 400 .*"code":"not-http"/s);
@@ -109,7 +109,7 @@ test('connections that never finish their request keep nobody out', async (t) =>
     socket.on('error', () => {});
     socket.on('close', () => cutOff++);
     await once(socket, 'connect');
-    socket.write('GET /ping HTTP/1.1\r\nHost: x\r\nX-Slow: ');
+    socket.write('GET /ping HTTP/1.1\r\nHost: localhost\r\nX-Slow: ');
   }
   assert.equal((await ask(`${url}/ping`)).status, 200);
   assert.ok(cutOff >= 50, `${cutOff} cut off`);
@@ -174,7 +174,7 @@ test('with a certificate it speaks HTTPS, and a missing one stops the start', as
   assert.match(response.headers['strict-transport-security'], /max-age/);
   response.resume();
   await once(response, 'end');
-  assert.doesNotMatch(await sendRaw(port, 'GET /ping HTTP/1.1\r\nHost: x\r\n\r\n'), /200 OK/);
+  assert.doesNotMatch(await sendRaw(port, 'GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n'), /200 OK/);
 });
 
 test('a certificate that was renewed is taken over while it runs; one without its key is not, and stops a start', async (t) => {

@@ -2,7 +2,7 @@
 
 import { sendRaw } from './http.js';
 
-const CLOSE = 'Host: x\r\nConnection: close\r\n';
+const CLOSE = 'Host: localhost\r\nConnection: close\r\n';
 
 const hostileRequests: readonly (readonly [kind: string, bytes: string | Buffer, status: number])[] = [
   ['a path there is not', `GET /admin.php HTTP/1.1\r\n${CLOSE}\r\n`, 404],

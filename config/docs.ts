@@ -12,10 +12,27 @@ import { errorTable, logTable } from './reference.js';
 
 export const exampleFile = `${packageRoot}config/example.yaml`;
 export const readmeFile = `${packageRoot}README.md`;
-const configReadme = `${packageRoot}config/README.md`;
-
-/** Files with generated sections. */
-export const documents: readonly string[] = [readmeFile, configReadme];
+/** All documents; some have generated sections. */
+export const documents: readonly string[] = [
+  'README.md',
+  'config/README.md',
+  'prisma/README.md',
+  'src/README.md',
+  'src/cli/README.md',
+  'src/collect/README.md',
+  'src/config/README.md',
+  'src/http/README.md',
+  'src/log/README.md',
+  'src/modbus/README.md',
+  'src/plan/README.md',
+  'src/record/README.md',
+  'src/schedule/README.md',
+  'src/simulate/README.md',
+  'src/store/README.md',
+  'test/README.md',
+  'test/bench/README.md',
+  'test/faults/README.md',
+].map((file) => `${packageRoot}${file}`);
 
 const commandTable = (): string =>
   [

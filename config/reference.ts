@@ -14,6 +14,7 @@ export const errorCodes: Readonly<Record<string, string>> = {
   'metric-layout': 'A metric cannot be decoded: its size does not fit its data type.',
   'which-meter': 'The configuration has several meters, or none of the given name: choose one by `--meter`.',
   'unknown-meter': 'No meter of the configuration has this name.',
+  'simulator-not-opened': 'The TCP port or serial port of `emdc simulate` cannot be opened.',
   'unknown-fault': '`emdc simulate` knows no fault of this name; `emdc simulate --help` lists them.',
   'modbus-timeout': 'The meter did not answer in time.',
   'modbus-unreachable':
@@ -25,7 +26,15 @@ export const errorCodes: Readonly<Record<string, string>> = {
   'modbus-aborted': 'The read was given up, because time was over or the collector was stopping.',
   'modbus-bad-request': 'A request that Modbus does not allow was not sent.',
   'database-url': '`database.url` names no database that EMDC knows.',
-  'no-database': 'There is no database file of that name to import from.',
+  'serialport-missing': 'The optional package `serialport` could not be loaded; the message says how to install it.',
+  'database-older':
+    'The database was made by EMDC 0.1, whose tables are others: `emdc import --from` it into a new one.',
+  'no-database': 'There is no database of that name to import from.',
+  'import-source': '`emdc import --from` names a database that is neither of EMDC nor of VOLTTRON.',
+  'export-source': '`database.url` names no database of this EMDC to export from.',
+  'export-format': 'This format can only be written to a file.',
+  'too-many-rows': 'A sheet of a workbook holds 1,048,576 rows: export CSV or Parquet, or less at a time.',
+  'csv-columns': 'The CSV file lacks a column; `--map-columns` says which of its columns is which.',
   'database-newer': 'The database was migrated by a newer EMDC: upgrade this one, or restore a backup.',
   'database-away': 'The database does not answer; readings go to the spool.',
   'migration-edited':
@@ -59,7 +68,7 @@ export const errorCodes: Readonly<Record<string, string>> = {
   'unknown-metric': 'HTTP 404: no topic and no metric has this name.',
   'method-not-allowed': 'HTTP 405: `GET /ping`, `GET /metric`, `POST /collect`.',
   'too-many-requests': 'HTTP 429: over 1,200 requests a minute from one address.',
-  'too-many-collects': 'HTTP 503: 16 calls of `POST /collect` are under way.',
+  'too-many-collects': 'HTTP 429: 16 calls of `POST /collect` are under way.',
   'metric-not-read': 'HTTP 502: the meter answered, but this metric has no value now.',
   'meter-not-read': 'HTTP 502: the meter could not be read.',
   'no-meter-read': 'HTTP 502: a cycle by hand could read no meter.',
@@ -111,25 +120,32 @@ export const logMessages: Readonly<Record<string, string>> = {
   'the database is up to date': 'The end of `emdc migrate`.',
   'closing the database failed': 'While stopping; SQLite repairs itself at the next start.',
   'database upkeep fails, tried again later': 'Rollups, coverage or pruning; recording goes on.',
-  'database refuses readings for good':
-    'This very data, e.g. a name that is too long: it is kept in the dead-letter file.',
+  'database refuses readings': 'This very data, e.g. a name that is too long: it is kept in the dead-letter file.',
+  'database refuses the meters of the configuration':
+    'A name is too long, or taken for another one; the hint says what to do.',
+  'database comes and goes: further changes are not logged for ten minutes':
+    'It was away and back six times in ten minutes.',
+  'changes of the database that were not logged': 'How often it was away and back meanwhile.',
   'dead-letter file cannot be written: refused readings are lost': 'Make room or give rights on the spool directory.',
   'spool holds readings of an earlier run': 'They are written to the database now.',
-  'spool drained': 'All readings that waited are in the database.',
+  'spool replayed': 'All polls that waited are in the database.',
   'spool cannot be written': 'While the database is away too, readings are lost: make room or give rights.',
   'spool can be written again': 'After the above.',
   'spool drops its oldest readings':
     'It has reached `spool.maxBytes` or `spool.maxAge`. How many: `GET /ping`; their slots go on record as `lost`.',
   'spool directory cannot be locked: make sure that no other collector uses it': 'The file system has no locks.',
-  'what the spool drops cannot go on record':
-    'The disk does not give the segment back, or has no room for its account: mend it, or make room. These slots have neither a poll nor a gap.',
-  'spool segment cannot be read':
-    'The disk does not give it back. Its readings count as dropped; the file is kept as damaged.bin.',
+  'what the spool dropped cannot be noted on disk':
+    'Make room, or mend the disk: until then the gaps `lost` are kept in memory only.',
+  'spool segment cannot be read: moved aside': 'The disk does not give it back. Its file is kept for people.',
   'spool segment cannot be deleted': 'Its readings are in the database; writing them twice does no harm.',
   'spool segment ends in an unfinished write, left out':
     'A power cut or kill in the middle of a write: that cycle was never said to be stored.',
-  'spool segment is damaged: drained without the damaged part, kept as damaged.bin':
-    'The disk gave back other bytes than were written.',
+  'spool segment has damaged lines: set aside':
+    'The disk gave back other bytes than were written; the other lines are replayed.',
+  'closing the recorder takes too long: left as it is': 'A disk or database hangs; what was acknowledged is durable.',
+  'a slot could not be run': 'A fault of EMDC; the schedule goes on.',
+  'the lease could not be renewed: another collector may lead, so this one stands by':
+    'With `highAvailability`: the database cannot be reached for longer than the lease.',
   'database stores less than comes in: readings go through the spool':
     'They waited longer than a write may take, and are written as the database gets to it. Said once until the spool has been empty again. Give the database more memory or faster disks, or read less often.',
   'readings are being lost: neither database nor spool takes them': 'Act now: `GET /ping` says 503 and why.',

@@ -8,7 +8,7 @@ import { systemClock } from '../model/clock.js';
 import { formatProblem, InvalidInput, type Problem } from '../model/errors.js';
 import { silentLog } from '../model/log.js';
 import { linkKeyOf, type Meter, type Metric } from '../model/meter.js';
-import { type PlanLimits, planBlocks } from '../plan/blocks.js';
+import { limitsOf, type PlanLimits, planBlocks } from '../plan/blocks.js';
 import { describePlan, describeRefusal, type PlanSummary, summarizePlan } from '../plan/explain.js';
 import { explainLoad, type LinkLoad, linkLoads, type MeterLoad } from '../plan/link-load.js';
 import { learnedPlansFile, openLearnedPlans } from '../plan/refused-registers.js';
@@ -87,7 +87,7 @@ async function checkConfig(file: string | undefined, command: Command): Promise<
       log: silentLog,
     });
     const plans = config.meters.map((meter) => ({
-      ...planOf(meter.name, meter.metrics, { ...meter, learned: learned.get(meter) }),
+      ...planOf(meter.name, meter.metrics, { ...meter, ...limitsOf(meter), learned: learned.get(meter) }),
       map: meter.mapName,
       learned: learned.refusals(meter).map(describeRefusal),
     }));

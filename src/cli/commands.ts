@@ -53,8 +53,13 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'import',
-    summary: "the ancestor's database, or another EMDC's, into this one",
+    summary: "an older EMDC's database, an ancestor's, or a CSV file, into this database",
     load: async () => (await import('./import.js')).importCommand(),
+  },
+  {
+    name: 'export',
+    summary: 'readings, energy or coverage as CSV, Excel workbook or Parquet file',
+    load: async () => (await import('./export.js')).exportCommand(),
   },
   {
     name: 'gendata',

@@ -1,60 +1,136 @@
-// `emdc import`: the ancestor's database, or another EMDC's, into this one.
+// `emdc import`: the ancestor's database, another EMDC's, or a CSV file, into this database.
 
 import { createHash } from 'node:crypto';
+import { resolve } from 'node:path';
 import process from 'node:process';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { importAncestor } from '../import/ancestor.js';
-import { importEmdc, isEmdc } from '../import/emdc.js';
-import type { Finding, Report } from '../import/report.js';
+import { importCsv } from '../import/csv.js';
+import { csvColumns } from '../import/csv-columns.js';
+import { importEmdc } from '../import/emdc.js';
+import { importFirstEdition } from '../import/emdc-first.js';
+import { KnownMetrics, storedMeters } from '../import/known-metrics.js';
+import type { Finding, ImportOptions, Report } from '../import/report.js';
 import { createLogger } from '../log/logger.js';
-import { openBulk } from '../store/bulk.js';
-import { redactUrl } from '../store/open.js';
-import { openReader } from '../store/reader.js';
-import { configCommand, loadFrom, printWarnings } from './config-options.js';
-import { startProgress } from './progress.js';
+import { EmdcError } from '../model/errors.js';
+import { openStore, redactUrl } from '../store/open.js';
+import { kindOf, openReader } from '../store/read.js';
+import { configCommand, loadFrom, printWarnings, withExamples } from './config-options.js';
+import { type Progress, startProgress, statusLine } from './progress.js';
 
 interface Options {
   readonly from: string;
   readonly timezone?: string;
-  readonly restart?: boolean;
+  readonly mapColumns?: ReadonlyMap<string, string>;
 }
 
 export const importCommand = (): Command =>
-  configCommand('import', { meters: 'none' })
-    .description(
-      "Copies topics, metadata and data from an ancestor's database (VOLTTRON's tables topics, meta, data), or everything from another EMDC database, into database.url. Nothing that is there is changed; an interrupted import goes on where it was. The ancestor's times without an offset are taken as UTC, or as local times of --timezone.",
-    )
-    .requiredOption('--from <url>', 'file:old.db, mysql://user:password@host/database or postgresql://…')
-    .option('--restart', 'from the beginning, also where an import of this source has got further')
-    .action(async (options: Options, command: Command) => {
-      const loaded = await loadFrom(command, { meters: 'none' });
-      printWarnings(loaded);
-      const timezone = options.timezone ?? 'UTC';
-      const logger = createLogger(loaded.config.log);
-      const reader = await openReader(options.from);
-      const bulk = await openBulk({ url: loaded.config.database.url, meters: loaded.meterCount, log: logger.log });
-      const progress = startProgress('importing');
-      try {
-        const note = `import:${createHash('sha256').update(redactUrl(options.from)).digest('hex').slice(0, 16)}`;
-        if (options.restart) await bulk.setNote(note, -62_135_596_800_000);
-        const onProgress = (done: number, total: number) => progress.show(done, total);
-        const shared = { reader, bulk, onProgress };
-        const report = (await isEmdc(reader))
-          ? await importEmdc(shared)
-          : await importAncestor({ ...shared, timezone, note });
-        progress.stop();
-        process.stdout.write(describeReport(report));
-      } finally {
-        progress.stop();
-        await reader.close();
-        await bulk.close();
-        await logger.close();
-      }
+  withExamples(
+    configCommand('import', { meters: 'none' })
+      .description(
+        "Copies readings into database.url: from a database of an older EMDC or of this one, from an ancestor's database (VOLTTRON's tables topics, meta, data), or from a CSV file with the columns time, meter, metric, value. Nothing that is there is changed, so an import may run twice; an interrupted one goes on where it was. Times without an offset are local times of `timezone`. Metrics take kind and unit from the register maps of the configuration. Energy and coverage are there when the command ends.",
+      )
+      .requiredOption(
+        '--from <url or file>',
+        'file:old.db, mysql://user:password@host/database, postgresql://… or readings.csv',
+      )
+      .option(
+        '--map-columns <list>',
+        "names of a CSV file's columns: time=Zeit,meter=Zähler,metric=Größe,value=Wert,unit=Einheit",
+        columnMap,
+      ),
+    [
+      'import --config emdc.yaml --from file:old/emdc.db',
+      'import --config emdc.yaml --from readings.csv --map-columns time=Timestamp,meter=Device',
+    ],
+  ).action(async (options: Options, command: Command) => {
+    const named = Boolean(command.opts<{ config?: string }>().config ?? process.env['EMDC_CONFIG']);
+    const loaded = await loadFrom(command, { meters: named ? 'needed' : 'none' });
+    printWarnings(loaded);
+    const { database, log, meters, timezone } = loaded.config;
+    const logger = createLogger(log);
+    const store = await openStore({
+      url: database.url,
+      meters: loaded.meterCount,
+      log: logger.log,
+      timezone,
+      collector: 'import',
     });
+    const progress = startProgress('importing');
+    try {
+      const target = await openReader(database.url);
+      const known = new KnownMetrics(meters, await storedMeters(target).finally(() => target.close()));
+      const onProgress = (done: number, total: number) => progress.show(done, total);
+      const report = await importFrom(options, { store, known, note: noteOf(options.from), onProgress }, timezone);
+      await makeRollups(store, progress);
+      process.stdout.write(describeReport(report));
+    } finally {
+      progress.stop();
+      await store.close();
+      await logger.close();
+    }
+  });
 
-function describeReport({ topics, readings, polls, rollups, skipped, notes }: Report): string {
-  const lines = [`${readings} readings of ${topics} topics are in the database`];
-  if (polls + rollups > 0) lines.push(`${polls} polls and ${rollups} rollups, too`);
+/** Files are CSV unless they are named as a database. */
+const isUrl = (from: string): boolean => /^(file|sqlite|postgres|postgresql|mysql|mariadb):/i.test(from);
+
+/** Where the progress of this source is kept. */
+const noteOf = (from: string): string =>
+  `import:${createHash('sha256')
+    .update(isUrl(from) ? redactUrl(from) : resolve(from))
+    .digest('hex')
+    .slice(0, 16)}`;
+
+async function importFrom(
+  { from, mapColumns = new Map() }: Options,
+  shared: ImportOptions,
+  timezone: string,
+): Promise<Report> {
+  if (/\.(csv|tsv|txt)$/i.test(from) && !isUrl(from))
+    return importCsv({ ...shared, file: from, timezone, headers: mapColumns });
+  const reader = await openReader(isUrl(from) ? from : `file:${from}`);
+  try {
+    const kind = await kindOf(reader);
+    switch (kind) {
+      case 'emdc':
+        return await importEmdc({ ...shared, reader });
+      case 'emdc-0.1':
+        return await importFirstEdition({ ...shared, reader });
+      case 'ancestor':
+        return await importAncestor({ ...shared, reader, timezone });
+      case 'unknown':
+        throw new EmdcError({
+          code: 'import-source',
+          message: `${redactUrl(from)} has neither EMDC's tables nor topics, meta and data`,
+          hint: 'Name a database of EMDC or of VOLTTRON, or a CSV file.',
+        });
+    }
+  } finally {
+    await reader.close();
+  }
+}
+
+/** Rollups and coverage of what was written are there when it resolves. */
+export async function makeRollups(
+  store: { catchUp?(): Promise<boolean> },
+  progress: Pick<Progress, 'stop'>,
+): Promise<void> {
+  progress.stop();
+  const status = statusLine();
+  for (let steps = 1; await store.catchUp?.(); steps++) if (steps % 100 === 0) status(`rolling up, ${steps} steps`);
+  status('');
+}
+
+function columnMap(text: string): ReadonlyMap<string, string> {
+  const pairs = text.split(',').map((pair) => pair.split('=', 2).map((part) => part.trim()) as [string, string?]);
+  const wrong = pairs.find(([column, header]) => !header || !(csvColumns as readonly string[]).includes(column));
+  if (wrong) throw new InvalidArgumentError(`Expected ${csvColumns.map((name) => `${name}=…`).join(',')}.`);
+  return new Map(pairs.map(([column, header = '']) => [column, header]));
+}
+
+function describeReport({ topics, readings, polls, gaps, events, skipped, notes }: Report): string {
+  const lines = [`${readings} readings of ${topics} topics, in ${polls} polls, are in the database`];
+  if (gaps + events > 0) lines.push(`${gaps} gaps and ${events} events, too`);
   const tell = (title: string, findings: ReadonlyMap<string, Finding>) => {
     for (const [what, { count, examples }] of findings) {
       lines.push(`${title} ${count} × ${what}`, ...examples.map((example) => `    ${example}`));

@@ -2,16 +2,15 @@
 
 import process from 'node:process';
 import { InputFiles } from '../config/input-files.js';
-import { EmdcError } from '../model/errors.js';
+import { InvalidInput } from '../model/errors.js';
 
-/** Looks as a configuration does; throws EmdcError `no-such-file`, which says where and what may be meant. */
+/** Looks as a configuration does; throws InvalidInput, which says where it looked and what may be meant. */
 export function findMap(path: string): string {
   const files = new InputFiles(null, process.cwd());
   const found = files.find(path);
   if (found !== null) return found;
-  throw new EmdcError({
-    code: 'no-such-file',
-    message: `there is no register map ${JSON.stringify(path)}: ${files.advice(path)}`,
-    hint: 'Give a file, or the name of a map that comes with EMDC, such as eastron-sdm630.',
-  });
+  const expected = `expected a register map, or the name of one that comes with EMDC: ${files.advice(path)}`;
+  throw new InvalidInput('register map', [
+    { severity: 'error', rule: 'file', file: 'command line', place: 'map', value: path, expected },
+  ]);
 }

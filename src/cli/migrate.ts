@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { createLogger } from '../log/logger.js';
-import { redact } from '../log/redact.js';
+import { redact } from '../model/redact.js';
 import { openStore } from '../store/open.js';
 import { configCommand, loadFrom, printWarnings } from './config-options.js';
 

@@ -6,10 +6,10 @@ import type { Config } from '../config/config.js';
 import type { LoadedConfig } from '../config/load.js';
 import { type Daemon, startDaemon } from '../daemon.js';
 import { createLogger, type Logger } from '../log/logger.js';
-import { EmdcError, formatProblem, messageOf } from '../model/errors.js';
+import { EmdcError, messageOf } from '../model/errors.js';
 import type { Sources } from './config-thread.js';
 import { done, failed } from './exit.js';
-import { reloadInto } from './reload.js';
+import { ConfigWarnings, type ReloadContext, reloadInto } from './reload.js';
 import { untilStopped } from './signals.js';
 import { openSystemd } from './systemd.js';
 
@@ -25,15 +25,16 @@ function passwordOf(url: string): string {
 /** Resolves to the exit code, when the daemon has stopped and its log is closed. `sources` are for SIGHUP. */
 export async function runDaemon({ config, warnings }: LoadedConfig, sources: Sources): Promise<number> {
   const logger = loggerFor(config);
-  for (const warning of warnings) logger.log.warn(`configuration: ${formatProblem(warning)}`);
-  const exitCode = await untilStop(config, logger, sources);
+  const logged = new ConfigWarnings();
+  logged.log(warnings, logger.log);
+  const exitCode = await untilStop(config, logger, { sources, warnings: logged, log: logger.log });
   await logger.close();
   // Whatever still holds the process open after an orderly stop must not keep it from ending.
   setTimeout(() => process.exit(), 1000).unref();
   return exitCode;
 }
 
-async function untilStop(config: Config, { log, close }: Logger, sources: Sources): Promise<number> {
+async function untilStop(config: Config, { log, close }: Logger, context: ReloadContext): Promise<number> {
   // A state that nobody foresaw is not one to go on collecting in: whoever supervises the process starts it anew.
   process.on('uncaughtException', async (error) => {
     log.error(`unexpected: ${messageOf(error)}`, { stack: error instanceof Error ? error.stack : undefined });
@@ -44,7 +45,7 @@ async function untilStop(config: Config, { log, close }: Logger, sources: Source
   const starting = startDaemon({ config, log });
   let reloaded = Promise.resolve();
   process.on('SIGHUP', () => {
-    const reload = () => starting.then((daemon) => reloadInto(daemon, sources, log));
+    const reload = () => starting.then((daemon) => reloadInto(daemon, context));
     reloaded = reloaded.then(reload).catch(() => {});
   });
   let daemon: Daemon;

@@ -3,7 +3,7 @@
 import process from 'node:process';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { meterKeys } from '../config/schema.js';
-import { messageOf } from '../model/errors.js';
+import { EmdcError, messageOf } from '../model/errors.js';
 import type { RegisterFunction, RegisterMap, SerialLine } from '../model/meter.js';
 import { loadRegisterMap } from '../register-map/load.js';
 import { FAULTS, faultNamed } from '../simulate/faults.js';
@@ -162,13 +162,21 @@ async function serve(units: readonly SimulatedMeter[], { options, index }: { opt
   const { host, latency, faults, faultRate, framing, serial, baudRate, parity } = options;
   const line: SerialLine | null =
     serial === undefined ? null : { path: serial, baudRate, parity, dataBits: 8, stopBits: 1 };
+  const port = options.port === 0 ? 0 : options.port + index;
   const server = await startMeterServer({
     units,
     host,
-    port: options.port === 0 ? 0 : options.port + index,
+    port,
     latencyMs: latency,
     framing,
     ...(line ? { serial: line } : {}),
+  }).catch((cause: unknown) => {
+    throw new EmdcError({
+      code: 'simulator-not-opened',
+      message: `the simulated meters cannot use ${serial ?? `${host}:${port}`}: ${messageOf(cause)}`,
+      hint: serial === undefined ? 'Choose another --port; 0 takes a free one.' : 'Is it there, and may you use it?',
+      cause,
+    });
   });
   await server.setFault(faults, { rate: faultRate });
   return server;

@@ -2,6 +2,7 @@
 // by hand, the same work is shared with what is already under way. A meter has at most one poll under way and one waiting,
 // each with a deadline; what cannot be done in time is recorded as missing, never queued without bound.
 
+import { setMaxListeners } from 'node:events';
 import type { Clock } from '../model/clock.js';
 import { EmdcError } from '../model/errors.js';
 import type { Log } from '../model/log.js';
@@ -49,7 +50,7 @@ const LONGEST_POLL_MS = 300_000;
 const BY_HAND_MS = 30_000;
 /** For the record of what was cut when the collector stops. */
 const HAND_OVER_MS = 500;
-/** So many polls start before HTTP and timers get their turn: some 5 ms of work (measured with 1,000 meters on two cores). */
+/** So many polls start before HTTP and timers are served. */
 const STARTED_TOGETHER = 50;
 
 /** A call of POST /collect under way, shared by equal calls. */
@@ -74,6 +75,8 @@ export class Cycles {
 
   constructor(options: CycleOptions, meters: readonly Meter[]) {
     this.#options = options;
+    // Every link listens to it; Node would warn of more than ten.
+    setMaxListeners(0, this.#cut.signal);
     this.setMeters(meters);
   }
 

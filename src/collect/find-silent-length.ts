@@ -29,7 +29,7 @@ export interface LengthEvidence {
   readonly silent: Block | null;
   /** The unit responded to something in this poll. */
   readonly answered: boolean;
-  /** Every block of the plan got a response. */
+  /** Every block of the plan was asked for, and none got silence. */
   readonly complete: boolean;
   /** Most registers in an answered request. */
   readonly longest: number;
@@ -58,10 +58,10 @@ export function afterPoll(
       return silent === null ? stay : { search: { state: 'probing' }, learned: null };
     case 'probing':
       if (silent !== null && answered) return halve(silent, metrics);
-      return complete ? { search: idle, learned: null } : stay;
+      return complete && answered ? { search: idle, learned: null } : stay;
     case 'halving':
       if (silent !== null && answered) return halve(silent, metrics);
-      if (!complete) return stay;
+      if (!complete || longest === 0) return stay;
       return {
         search: { state: 'growing', accepted: longest, silent: search.silent },
         learned: { maxRegisters: longest },

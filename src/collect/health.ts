@@ -67,7 +67,7 @@ export const startingHealth = (now: number): Health => ({
 
 export const linkUp: LinkHealth = { state: 'up', failures: 0, notBefore: Number.NEGATIVE_INFINITY };
 
-/** Reasons that come from nobody answering. */
+/** Whether the reason says that no unit responded. */
 export function isSilence(reason: MissingReason): boolean {
   switch (reason) {
     case 'timeout':
@@ -144,5 +144,5 @@ export function afterConnect(
   return { state: 'down', failures: link.failures + 1, notBefore: monotonic + jittered(pause, random) };
 }
 
-/** Healthy meters are asked first, so that what a silent one costs falls on nobody else. */
+/** Meters that were silent: they are asked after the healthy ones, so that the wait for them costs no other meter. */
 export const troubled = (health: Health): boolean => health.state === 'failing' || health.state === 'offline';

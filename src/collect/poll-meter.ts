@@ -188,7 +188,7 @@ export class MeterPoller {
     const evidence = {
       silent: silent ?? (smallest !== null && isTimeout ? smallest : null),
       answered: requests.wasAnswered,
-      complete: values.accepted.length === blocks.length,
+      complete: values.stop === null && silent === null,
       longest: registers.reduce((most, { count }) => Math.max(most, count), 0),
     };
     const before = this.#search;

@@ -1,4 +1,4 @@
-// The collector's state in one structure, and whether it does its job.
+// The collector's state in one structure, and whether it works as it should.
 
 import { linkKeyOf, type MeterSchedule } from '../model/meter.js';
 import { version } from '../model/paths.js';

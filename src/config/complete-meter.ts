@@ -27,7 +27,7 @@ export function completeMeter({ values: own, raw }: Draft, map: RegisterMap, { v
     metrics: metrics.filter(({ read }) => read !== 'once'),
     onceMetrics: metrics.filter(({ read }) => read === 'once'),
     mapHash: mapHash(map.metrics),
-    ...(map.identity ? { identity: map.identity } : {}),
+    identity: map.identity,
     mapFile: map.file,
     worksheet: own.worksheet ?? 'Metrics',
     // An interval's slots are counted from midnight UTC, so that every collector and every query sees the same grid.

@@ -1,5 +1,6 @@
 // The configuration as the program uses it: validated, durations in milliseconds, sizes in bytes, meters with their maps.
 
+import type { LogSettings } from '../model/log.js';
 import type { Meter } from '../model/meter.js';
 
 /** Milliseconds, or null for "forever". */
@@ -41,17 +42,6 @@ export interface Config {
     readonly tlsCertificate: string;
     readonly tlsKey: string;
   };
-  readonly log: {
-    readonly level: LogLevel;
-    readonly format: LogFormat;
-    /** Empty: none. */
-    readonly file: string;
-    /** Size at which the file is rotated, and how many are kept. */
-    readonly maxBytes: number;
-    readonly maxFiles: number;
-  };
+  readonly log: LogSettings;
   readonly highAvailability: boolean;
 }
-
-export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
-export type LogFormat = 'auto' | 'text' | 'json';

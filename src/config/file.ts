@@ -3,8 +3,8 @@
 
 import { readFile } from 'node:fs/promises';
 import { type Document, isNode, LineCounter, parseDocument, type YAMLError } from 'yaml';
-import { isSecretName } from '../log/redact.js';
 import { messageOf, type Problem } from '../model/errors.js';
+import { isSecretName } from '../model/redact.js';
 import { didYouMean } from './format-error.js';
 import { type KeyName, keyNames, meterKeyNames, virtualKeys } from './schema.js';
 import { isRecord, problemAt, type Raw, type RawItem, type RawMeter } from './source-value.js';

@@ -3,8 +3,9 @@
 
 import process from 'node:process';
 import type { Problem } from '../model/errors.js';
+import type { LogFormat, LogLevel } from '../model/log.js';
 import { certificatePairProblems } from './certificate-pair.js';
-import type { Config, LogFormat, LogLevel } from './config.js';
+import type { Config } from './config.js';
 import { readEnvironment, readFlags, singleMeter } from './env-and-flags.js';
 import { readConfigFile } from './file.js';
 import { InputFiles } from './input-files.js';
@@ -83,7 +84,7 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
 
 /** Problems of one file in the order of its lines; files in the order in which they were read. */
 function byPlace(problems: readonly Problem[]): Problem[] {
-  const lineOf = ({ place }: Problem): number => Number(/\bline (\d+)/.exec(place)?.[1] ?? 0);
+  const lineOf = ({ place }: Problem): number => Number(/\bline (\d+)/.exec(place)?.[1] ?? Number.MAX_SAFE_INTEGER);
   const files = [...new Set(problems.map(({ file }) => file))];
   return files.flatMap((file) =>
     problems.filter((problem) => problem.file === file).sort((a, b) => lineOf(a) - lineOf(b)),

@@ -1,7 +1,7 @@
 // Values as written, before anyone judged them, each with the place it was written at.
 
-import { redact } from '../log/redact.js';
 import type { Problem, Severity } from '../model/errors.js';
+import { redact } from '../model/redact.js';
 import type { MeterKeyName } from './schema.js';
 
 export interface Raw {

@@ -1,48 +1,53 @@
-// Puts the samples of a data generation file into a database, in place of what its topics had in those ranges.
+// Puts the samples of a data generation file into a database. Where a topic has a value at the time of a sample, the sample
+// takes its place.
 
-import { importedMeter, metricOf, splitTopic } from '../import/ancestor-row.js';
-import type { Bulk, Row } from '../store/bulk.js';
+import { metricOf, splitTopic } from '../import/ancestor-row.js';
+import type { KnownMetrics } from '../import/known-metrics.js';
+import { PollBuilder } from '../import/poll-builder.js';
+import type { MeterInfo } from '../model/meter.js';
+import type { Batch } from '../model/poll.js';
 import { type Random, sampleCount, samplesOf } from './samples.js';
 import type { Series } from './series.js';
 
+export interface GenerateOptions {
+  readonly write: (batch: Batch) => Promise<void>;
+  readonly known: KnownMetrics;
+  readonly random: Random;
+  readonly onProgress: (written: number) => void;
+}
+
 export interface Generated {
   readonly topics: number;
-  readonly removed: number;
   readonly written: number;
 }
 
-const BATCH_ROWS = 10_000;
+const BATCH_READINGS = 10_000;
 
 /** An upper bound of what will be written: samples of one topic may fall on one another. */
 export const totalSamples = (series: readonly Series[]): number =>
   series.reduce((sum, one) => sum + sampleCount(one), 0);
 
-export async function generate(
-  series: readonly Series[],
-  options: { readonly bulk: Bulk; readonly random: Random; readonly onProgress: (written: number) => void },
-): Promise<Generated> {
-  const { bulk, random, onProgress } = options;
+/** Rejects as `write` does. */
+export async function generate(series: readonly Series[], options: GenerateOptions): Promise<Generated> {
+  const { write, known, random, onProgress } = options;
   const topics = new Map<string, Series[]>();
   for (const one of series) topics.set(one.topic, [...(topics.get(one.topic) ?? []), one]);
-  let removed = 0;
+  const builder = new PollBuilder();
   let written = 0;
   for (const [topic, parts] of topics) {
     const { meter, metric } = splitTopic(topic);
-    const ids = (await bulk.enter([importedMeter(meter, [metricOf(metric, null)])])).get(topic);
-    if (!ids) throw new Error(`topic ${topic} was not entered`);
-    for (const { start, end } of parts) removed += await bulk.remove(ids, start, end);
-    let rows: Row[] = [];
+    const info: MeterInfo = known.meter(meter, [known.metric(meter, metric) ?? metricOf(metric, null)]);
+    const meters = new Map([[meter, info]]);
     const flush = async () => {
-      await bulk.write(rows);
-      written += rows.length;
-      rows = [];
+      written += builder.readings;
+      await write({ polls: builder.take(meters), gaps: [], merge: 'replace' });
       onProgress(written);
     };
-    for (const sample of samplesOf(parts, random)) {
-      rows.push({ ...ids, ...sample });
-      if (rows.length >= BATCH_ROWS) await flush();
+    for (const { time, value } of samplesOf(parts, random)) {
+      builder.add(meter, time, 0, value);
+      if (builder.readings >= BATCH_READINGS) await flush();
     }
     await flush();
   }
-  return { topics: topics.size, removed, written };
+  return { topics: topics.size, written };
 }

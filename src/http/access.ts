@@ -22,12 +22,18 @@ export function checkHost(allowed: readonly string[]) {
   const names = new Set(['localhost', own, short, `${short}.local`, ...allowed]);
   return (request: Request, _response: Response, next: NextFunction): void => {
     const { host } = request.headers;
-    if (host === undefined && request.httpVersion === '1.0') return next();
+    if (host === undefined && request.httpVersion === '1.0') {
+      next();
+      return;
+    }
     if (host === undefined || host === '') {
       throw new HttpProblem({ code: 'no-host', message: 'an HTTP/1.1 request names its host' });
     }
     const name = nameOf(host);
-    if (names.has(name) || isOwnAddress(name, request.socket.localAddress)) return next();
+    if (names.has(name) || isOwnAddress(name, request.socket.localAddress)) {
+      next();
+      return;
+    }
     throw new HttpProblem({
       code: 'host-not-allowed',
       message: `${JSON.stringify(name.slice(0, 200))} is no name of this collector`,
@@ -59,7 +65,10 @@ export function refuseCrossSite(request: Request, _response: Response, next: Nex
   const origin = request.get('origin');
   const isForeignSite = site !== undefined && site !== 'same-origin' && site !== 'none';
   const isForeignOrigin = origin !== undefined && originHost(origin) !== request.get('host')?.toLowerCase();
-  if (!isForeignSite && !isForeignOrigin) return next();
+  if (!isForeignSite && !isForeignOrigin) {
+    next();
+    return;
+  }
   throw new HttpProblem({ code: 'cross-site', message: 'web pages of other sites may not start a cycle' });
 }
 
@@ -70,7 +79,8 @@ const originHost = (origin: string): string | null => (URL.canParse(origin) ? ne
 export function refuseBody(request: Request, _response: Response, next: NextFunction): void {
   const length = request.headers['content-length'];
   if (request.headers['transfer-encoding'] === undefined && (length === undefined || Number(length) === 0)) {
-    return next();
+    next();
+    return;
   }
   throw new HttpProblem({
     code: 'body-refused',
@@ -87,7 +97,10 @@ export function bearerToken(token: string) {
   const wanted = digest(token);
   return (request: Request, _response: Response, next: NextFunction): void => {
     const given = /^bearer +(\S+) *$/i.exec(request.get('authorization') ?? '')?.[1];
-    if (token === '' || (given !== undefined && timingSafeEqual(digest(given), wanted))) return next();
+    if (token === '' || (given !== undefined && timingSafeEqual(digest(given), wanted))) {
+      next();
+      return;
+    }
     const wrong = given !== undefined;
     throw new HttpProblem({
       code: wrong ? 'wrong-token' : 'token-needed',

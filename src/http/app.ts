@@ -5,7 +5,6 @@ import { rateLimit } from 'express-rate-limit';
 import helmet from 'helmet';
 import type { Clock } from '../model/clock.js';
 import type { Log } from '../model/log.js';
-import type { Service } from '../model/status.js';
 import { bearerToken, checkHost, isLoopback, refuseBody, refuseCrossSite } from './access.js';
 import { collect } from './collect.js';
 import { metric } from './metric.js';
@@ -13,6 +12,7 @@ import { OpenMetrics } from './openmetrics.js';
 import { pageHashes } from './page/page.js';
 import { ping } from './ping.js';
 import { HttpProblem, problemHandler } from './problem.js';
+import type { Service } from './service.js';
 
 /** Requests a minute from one remote address. Loopback is not limited: a watchdog must always get its answer. */
 export const MAX_REQUESTS_PER_MINUTE = 1200;

@@ -2,10 +2,11 @@
 // `wait_time`), so its cron lines go on working; a caller who hangs up ends the waiting, never a cycle under way.
 
 import type { Request, Response } from 'express';
-import type { CollectRow, Service } from '../model/status.js';
+import type { CollectRow } from '../model/status.js';
 import { hangUpSignal } from './answer.js';
 import { Parameters } from './parameters.js';
 import { HttpProblem } from './problem.js';
+import type { Service } from './service.js';
 
 export const MAX_ITERATIONS = 3600;
 export const MAX_WAIT_SECONDS = 3600;

@@ -4,12 +4,12 @@
 import type { Request, Response } from 'express';
 import type { LatestReading } from '../collect/latest.js';
 import type { Clock } from '../model/clock.js';
-import type { Service } from '../model/status.js';
 import { hangUpSignal, preferred, sendPieces } from './answer.js';
 import type { OpenMetrics } from './openmetrics.js';
 import { renderPage } from './page/page.js';
 import { Parameters } from './parameters.js';
 import { HttpProblem } from './problem.js';
+import type { Service } from './service.js';
 
 /** A value younger than this is never read again by hand, and a failure so young is answered again as it was. */
 const MIN_AGE_MS = 1000;

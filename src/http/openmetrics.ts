@@ -7,7 +7,6 @@ import { Counter, Gauge, Histogram, type OpenMetricsContentType, Registry } from
 import type { MeterColumns } from '../collect/latest.js';
 import type { Clock } from '../model/clock.js';
 import type { MeterInfo, MetricInfo } from '../model/meter.js';
-import type { Service } from '../model/status.js';
 import { sendPieces } from './answer.js';
 import {
   type FamilyHead,
@@ -18,6 +17,7 @@ import {
   sampleName,
   serviceFamilies,
 } from './families.js';
+import type { Service } from './service.js';
 
 export class OpenMetrics {
   readonly #service: Service;

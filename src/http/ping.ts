@@ -3,8 +3,9 @@
 
 import type { Request, Response } from 'express';
 import type { DiskSpace } from '../model/disk.js';
-import type { Service, ServiceStatus } from '../model/status.js';
+import type { ServiceStatus } from '../model/status.js';
 import { preferred } from './answer.js';
+import type { Service } from './service.js';
 
 /** Handler. 200 while `ok` or `degraded`, 503 while `failing`. */
 export function ping(service: Service) {

@@ -15,11 +15,11 @@ import type { Config } from '../config/config.js';
 import type { Clock } from '../model/clock.js';
 import { EmdcError } from '../model/errors.js';
 import type { Log } from '../model/log.js';
-import type { Service } from '../model/status.js';
 import { isLoopback, urlHost } from './access.js';
 import { createApp } from './app.js';
 import { readCertificate, renewCertificate } from './certificate.js';
 import { HttpProblem, problemDocument } from './problem.js';
+import type { Service } from './service.js';
 
 /** More are not accepted. Requests that do not come to an end leave after the header timeout. */
 export const MAX_CONNECTIONS = 256;

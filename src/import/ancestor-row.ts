@@ -1,6 +1,6 @@
 // What a row of the ancestor's tables (VOLTTRON's historian schema) means here.
 
-import type { MeterInfo, MetricInfo } from '../model/meter.js';
+import type { MetricInfo } from '../model/meter.js';
 
 /** A number, or a truth value as 1 and 0; null: nothing that a reading can hold. */
 export function parseValue(text: string): number | null {
@@ -25,16 +25,6 @@ export function metricOf(name: string, metadata: string | null): MetricInfo {
   const unit = typeof units === 'string' ? units.trim() : '';
   return { name, description: '', unit, dataType: 'FLOAT64', kind: { type: 'gauge' } };
 }
-
-/** A meter that is known only by what it recorded. */
-export const importedMeter = (name: string, metrics: readonly MetricInfo[]): MeterInfo => ({
-  name,
-  host: '',
-  port: 0,
-  unitId: 0,
-  mapName: 'imported',
-  metrics,
-});
 
 function parseMetadata(text: string | null): Record<string, unknown> {
   try {

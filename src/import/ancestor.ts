@@ -1,81 +1,89 @@
-// Copies an ancestor's database (VOLTTRON's historian schema: topics, meta, data) in order of time. What was copied stays
-// as it is when it is copied again; an interrupted copy goes on where it was. Rows that mean nothing are counted, not fatal.
+// Copies an ancestor's database (VOLTTRON's historian schema: topics, meta, data) in order of time: the readings of one meter
+// and time become one poll. Values that are there already stay; an interrupted copy goes on where it was.
 
-import type { MetricInfo } from '../model/meter.js';
-import type { Bulk, Row, TopicIds } from '../store/bulk.js';
+import type { MeterInfo, MetricInfo } from '../model/meter.js';
 import type { Reader } from '../store/reader.js';
-import { importedMeter, metricOf, parseValue, splitTopic } from './ancestor-row.js';
+import { metricOf, parseValue, splitTopic } from './ancestor-row.js';
 import { LocalTimeReader } from './local-time.js';
-import { Report } from './report.js';
+import { PollBuilder } from './poll-builder.js';
+import { type ImportOptions, Report } from './report.js';
 
-export interface AncestorOptions {
+export interface AncestorOptions extends ImportOptions {
   readonly reader: Reader;
-  readonly bulk: Bulk;
   /** IANA name; of times without an offset. */
   readonly timezone: string;
-  /** Under which the progress is kept in the database; null: from the beginning. */
-  readonly note: string | null;
-  readonly onProgress: (done: number, total: number) => void;
 }
 
 const PAGE_ROWS = 20_000;
+/** Before every time that a row can have, also as text. */
+const EARLIEST = '0001-01-01 00:00:00';
 
+/** Rejects with an EmdcError. */
 export async function importAncestor(options: AncestorOptions): Promise<Report> {
-  const { reader, bulk, note, onProgress } = options;
+  const { reader, store, note, onProgress } = options;
   const times = new LocalTimeReader(options.timezone);
   const report = new Report();
   const tables = await tableNames(reader);
-  const topics = await enterTopics(options, tables, report);
-  const start = note === null ? null : await bulk.note(note);
-  let [ts, topic] = [start === null ? '' : naiveText(start), -1];
-  const where = 'ts >= ? AND (ts > ? OR topic_id > ?)';
-  const [[total = 0] = []] = await reader.rows(`SELECT count(*) FROM ${tables.data} WHERE ts >= ?`, [ts || EARLIEST]);
-  ts ||= EARLIEST;
+  const { topics, meters } = await readTopics(options, tables, report);
+  const builder = new PollBuilder();
+  const read = new Set<number>();
+  let [ts, topic] = startFrom((await store.setting?.(note)) ?? null);
+  const [[total = 0] = []] = await reader.rows(`SELECT count(*) FROM ${tables.data} WHERE ts >= ?`, [ts]);
   for (let done = 0; ; ) {
-    const sql = `SELECT ts, topic_id, value_string FROM ${tables.data} WHERE ${where} ORDER BY ts, topic_id LIMIT ${PAGE_ROWS}`;
-    const page = await reader.rows(sql, [ts, ts, topic]);
-    const rows: Row[] = [];
-    for (const row of page) {
-      const parsed = parseRow(row, topics, times, report);
-      if (parsed) rows.push(parsed);
-    }
-    await bulk.write(rows);
-    report.readings += rows.length;
+    const page = await reader.rows(
+      `SELECT ${reader.text('ts')}, topic_id, value_string FROM ${tables.data} WHERE ts >= ? AND (ts > ? OR topic_id > ?) ORDER BY ts, topic_id LIMIT ${PAGE_ROWS}`,
+      [ts, ts, topic],
+    );
+    for (const row of page) addRow(row, { topics, times, builder, report, read });
+    report.readings += builder.readings;
+    const polls = builder.take(meters);
+    report.polls += polls.length;
+    await store.write({ polls, gaps: [], merge: 'keep' });
     done += page.length;
     onProgress(done, Math.max(Number(total), done));
     const last = page.at(-1);
     if (!last) break;
     [ts, topic] = [String(last[0]), Number(last[1])];
-    const reached = naiveTimes.read(ts)?.time;
-    if (note !== null && reached !== undefined) await bulk.setNote(note, reached);
+    await store.keepSetting?.(note, `${topic} ${ts}`);
   }
   const [[undated = 0] = []] = await reader.rows(`SELECT count(*) FROM ${tables.data} WHERE ts IS NULL`);
   if (Number(undated) > 0) report.skip('no time', `${undated} rows`, Number(undated));
+  report.topics = read.size;
+  await store.keepSetting?.(note, null);
   return report;
 }
 
-/** Before every time that a row can have, also as text. */
-const EARLIEST = '0001-01-01 00:00:00';
+function startFrom(note: string | null): [ts: string, topic: number] {
+  const [, topic, ts] = /^(\d+) (.+)$/.exec(note ?? '') ?? [];
+  return ts === undefined ? [EARLIEST, -1] : [ts, Number(topic)];
+}
 
-/** The position is kept as if the source's times were UTC: only the source itself compares it. */
-const naiveTimes = new LocalTimeReader('UTC');
-const naiveText = (time: number): string => new Date(time).toISOString().replace('T', ' ').replace('Z', '');
+interface Place {
+  readonly meter: string;
+  readonly index: number;
+}
 
-function parseRow(
-  [ts, topicId, text]: readonly unknown[],
-  topics: ReadonlyMap<number, TopicIds>,
-  times: LocalTimeReader,
-  report: Report,
-): Row | null {
-  const ids = topics.get(Number(topicId));
-  if (!ids) return report.skip('unknown topic', `topic_id ${topicId} at ${ts}`);
+interface Context {
+  readonly topics: ReadonlyMap<number, Place>;
+  readonly times: LocalTimeReader;
+  readonly builder: PollBuilder;
+  readonly report: Report;
+  /** Topics that had a reading. */
+  readonly read: Set<number>;
+}
+
+function addRow([ts, topicId, text]: readonly unknown[], { topics, times, builder, report, read }: Context): void {
+  const place = topics.get(Number(topicId));
   const time = times.read(String(ts));
-  if (!time) return report.skip('not a time', `${ts} of topic_id ${topicId}`);
   const value = parseValue(String(text));
-  if (value === null) return report.skip('not a number', `${JSON.stringify(text)} of topic_id ${topicId} at ${ts}`);
-  if (time.note === 'skipped') report.note('a local time that clocks skipped, taken an hour later', `${ts}`);
-  if (time.note === 'repeated') report.note('a local time that clocks showed twice, taken as the first', `${ts}`);
-  return { ...ids, time: time.time, value };
+  if (!place) report.skip('unknown topic', `topic_id ${topicId} at ${ts}`);
+  else if (!time) report.skip('not a time', `${ts} of topic_id ${topicId}`);
+  else if (value === null) report.skip('not a number', `${JSON.stringify(text)} of topic_id ${topicId} at ${ts}`);
+  else if (!builder.add(place.meter, time.time, place.index, value))
+    report.skip('a second value of the same millisecond', `topic_id ${topicId} at ${ts}`);
+  else read.add(Number(topicId));
+  if (time?.note === 'skipped') report.note('a local time that clocks skipped, taken an hour later', `${ts}`);
+  if (time?.note === 'repeated') report.note('a local time that clocks showed twice, taken as the first', `${ts}`);
 }
 
 interface Tables {
@@ -98,19 +106,25 @@ async function tableNames(reader: Reader): Promise<Tables> {
   return names;
 }
 
-async function enterTopics({ reader, bulk }: AncestorOptions, tables: Tables, report: Report) {
-  const sql = `SELECT t.topic_id, t.topic_name, m.metadata FROM ${tables.topics} t LEFT JOIN ${tables.meta} m ON m.topic_id = t.topic_id`;
-  const meters = new Map<string, Map<string, MetricInfo>>();
-  const names = new Map<number, string>();
-  for (const [id, topic, metadata] of await reader.rows(sql)) {
+/** Where each topic's readings go. Meters of which there is no data are never entered. */
+async function readTopics({ reader, known }: AncestorOptions, tables: Tables, report: Report) {
+  const rows = await reader.rows(
+    `SELECT t.topic_id, t.topic_name, m.metadata FROM ${tables.topics} t LEFT JOIN ${tables.meta} m ON m.topic_id = t.topic_id ORDER BY t.topic_id`,
+  );
+  const meters = new Map<string, MetricInfo[]>();
+  const places = new Map<number, Place>();
+  for (const [id, topic, metadata] of rows) {
     const { meter, metric } = splitTopic(String(topic));
     if (`${meter}/${metric}` !== topic)
       report.note('a topic without <meter>/<metric>, renamed', `${topic} → ${meter}/${metric}`);
-    const metrics = meters.get(meter) ?? new Map<string, MetricInfo>();
-    meters.set(meter, metrics.set(metric, metricOf(metric, metadata === null ? null : String(metadata))));
-    names.set(Number(id), `${meter}/${metric}`);
+    const metrics = meters.get(meter) ?? [];
+    meters.set(meter, metrics);
+    const given = metricOf(metric, metadata === null ? null : String(metadata));
+    const kind = known.metric(meter, metric)?.kind ?? given.kind;
+    places.set(Number(id), { meter, index: metrics.length });
+    metrics.push(known.matching(meter, { ...given, kind }, Date.now()));
   }
-  const ids = await bulk.enter([...meters].map(([name, metrics]) => importedMeter(name, [...metrics.values()])));
-  report.topics = names.size;
-  return new Map([...names].map(([id, name]) => [id, ids.get(name) as TopicIds]));
+  const infos = new Map<string, MeterInfo>();
+  for (const [name, metrics] of meters) infos.set(name, known.meter(name, metrics));
+  return { topics: places, meters: infos };
 }

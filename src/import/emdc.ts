@@ -1,237 +1,154 @@
-// Copies everything from another EMDC database: meters, topics, rollups, polls, reasons, coverage, readings. Topics and meters keep
-// their names and get ids of this database.
+// Copies another EMDC database of this edition, on any kind of server: meters, topics with their earlier meanings, polls,
+// gaps and events. Rollups are made again from the polls.
 
-import type { DataType, MeterInfo, MetricInfo } from '../model/meter.js';
-import type { Bulk, TopicIds } from '../store/bulk.js';
+import type { MeterInfo, MetricInfo } from '../model/meter.js';
+import type { EventKind, Gap, MeterEvent, MissingReason, Poll } from '../model/poll.js';
 import type { Reader } from '../store/reader.js';
-import type { Dialect } from '../store/store.js';
-import { Report } from './report.js';
+import { metricFrom } from './known-metrics.js';
+import { type ImportOptions, Report } from './report.js';
 
-export interface EmdcOptions {
+export interface EmdcOptions extends ImportOptions {
   readonly reader: Reader;
-  readonly bulk: Bulk;
-  readonly onProgress: (done: number, total: number) => void;
 }
 
-const PAGE_ROWS = 20_000;
-const QUARTER_MS = 900_000;
+const PAGE_POLLS = 1_000;
+const BATCH = 1_000;
+export const BEFORE_ALL = -1;
 
-export const isEmdc = (reader: Reader): Promise<boolean> =>
-  reader.rows('SELECT unit_id FROM meter LIMIT 1').then(
-    () => true,
-    () => false,
-  );
+export interface Source {
+  readonly id: number;
+  readonly meter: MeterInfo;
+  /** Of `meter.metrics`, by position in the source's polls. */
+  readonly indexAt: ReadonlyMap<number, number>;
+}
 
+/** Rejects with an EmdcError. */
 export async function importEmdc(options: EmdcOptions): Promise<Report> {
-  const { reader } = options;
+  const { reader, store, note, onProgress } = options;
   const report = new Report();
-  const { topics, meterIds } = await enterTopics(options);
-  report.topics = topics.size;
-  await copyPolls(options, meterIds, report);
-  await copyGaps(options, meterIds);
-  await copyTally(options, meterIds);
-  await copyRollups(options, topics, report);
-  const [[total = 0] = []] = await reader.rows('SELECT count(*) FROM reading');
-  const tables = reader.dialect === 'sqlite' ? ['reading_history'] : ['reading'];
-  for (const table of tables) {
-    for (const [id, ids] of topics) await copyTopic({ ...options, table, total: Number(total) }, id, ids, report);
+  const sources = await readSources(options);
+  report.topics = sources.reduce((sum, { meter }) => sum + meter.metrics.length, 0);
+  const [[total = 0] = []] = await reader.rows('SELECT count(*) FROM poll');
+  const [reachedMeter, reachedSlot] = positionOf((await store.setting?.(note)) ?? null);
+  for (const source of sources) {
+    if (source.id < reachedMeter) continue;
+    await copyGapsAndEvents(options, source, report);
+    for (let after = source.id === reachedMeter ? reachedSlot : BEFORE_ALL; ; ) {
+      const polls = await readPolls(reader, source, after);
+      await store.write({ polls, gaps: [] });
+      report.polls += polls.length;
+      report.readings += polls.reduce((sum, { values }) => sum + values.filter((v) => !Number.isNaN(v)).length, 0);
+      onProgress(report.polls, Math.max(Number(total), report.polls));
+      const last = polls.at(-1);
+      if (!last) break;
+      after = last.slot;
+      await store.keepSetting?.(note, `${source.id} ${after}`);
+    }
   }
-  if (reader.dialect === 'sqlite') await copyRecent({ ...options, total: Number(total) }, topics, report);
+  await store.keepSetting?.(note, null);
   return report;
 }
 
-/** SQL for a time column as ms since 1970, and for a parameter that is such a number. */
-function timeSql(dialect: Dialect) {
-  switch (dialect) {
-    case 'sqlite':
-      return { ms: (column: string) => column, at: '?' };
-    case 'postgresql':
-      return {
-        ms: (column: string) => `(extract(epoch FROM ${column}) * 1000)::float8`,
-        at: 'to_timestamp(?::float8 / 1000)',
-      };
-    case 'mysql':
-      return {
-        ms: (column: string) => `TIMESTAMPDIFF(MICROSECOND, '1970-01-01', ${column}) / 1000`,
-        at: "TIMESTAMPADD(MICROSECOND, ? * 1000, '1970-01-01')",
-      };
-  }
+/** Meter id and slot up to which an interrupted import got. */
+export function positionOf(note: string | null): readonly [meterId: number, slot: number] {
+  const [, id, slot] = /^(\d+) (-?\d+)$/.exec(note ?? '') ?? [];
+  return slot === undefined ? [BEFORE_ALL, BEFORE_ALL] : [Number(id), Number(slot)];
 }
 
-/** Earlier, and later, than any time on record. */
-const EARLIEST = 0;
-const LATEST = Date.UTC(9999, 0);
-
-async function enterTopics({ reader, bulk }: EmdcOptions) {
-  const order = reader.dialect === 'mysql' ? '`map`' : 'map';
-  const meters = new Map<number, MeterInfo & { metrics: MetricInfo[] }>();
-  for (const [id, name, host, port, unitId, mapName] of await reader.rows(
-    `SELECT id, name, host, port, unit_id, ${order} FROM meter`,
-  )) {
-    meters.set(Number(id), {
-      name: String(name),
+async function readSources({ reader, known }: EmdcOptions): Promise<Source[]> {
+  const topics = await reader.rows(
+    `SELECT meter_id, position, metric, description, unit, data_type, kind, counter_range, scaling, maximum, ${reader.ms('retired')} FROM topic ORDER BY meter_id, position`,
+  );
+  const meters = await reader.rows(
+    `SELECT id, name, host, port, unit_id, ${reader.quoted('map')}, map_hash, ct_ratio, pt_ratio, max_power FROM meter ORDER BY id`,
+  );
+  return meters.map(([id, name, host, port, unitId, mapName, mapHash, ctRatio, ptRatio, maxPower]) => {
+    const own = topics.filter(([meterId]) => Number(meterId) === Number(id));
+    const metrics = own.map(([, , metric, description, unit, dataType, kind, range, scaling, maximum, retired]) => {
+      const given: MetricInfo = {
+        ...metricFrom([metric, description, unit, dataType, kind, range]),
+        scaling: String(scaling),
+        ...(maximum === null ? {} : { maximum: Number(maximum) }),
+        ...(retired === null ? {} : { retired: Number(retired) }),
+      };
+      return known.matching(String(name), given, Date.now());
+    });
+    const meter = known.meter(String(name), metrics, {
       host: String(host),
       port: Number(port),
       unitId: Number(unitId),
       mapName: String(mapName),
-      metrics: [],
+      ...(mapHash === null ? {} : { mapHash: String(mapHash) }),
+      ctRatio: Number(ctRatio),
+      ptRatio: Number(ptRatio),
+      ...(maxPower === null ? {} : { maxPowerW: Number(maxPower) }),
     });
-  }
-  const names = new Map<number, string>();
-  for (const [id, meterId, metric, topic, description, unit, dataType, kind, range] of await reader.rows(
-    'SELECT id, meter_id, metric, name, description, unit, data_type, kind, counter_range FROM topic ORDER BY id',
-  )) {
-    names.set(Number(id), String(topic));
-    meters.get(Number(meterId))?.metrics.push({
-      name: String(metric),
-      description: String(description),
-      unit: String(unit),
-      dataType: String(dataType) as DataType,
-      kind: kind === 'counter' ? { type: 'counter', range: range === null ? null : Number(range) } : { type: 'gauge' },
-    });
-  }
-  const ids = await bulk.enter([...meters.values()]);
-  const topics = new Map([...names].map(([id, name]) => [id, ids.get(name) as TopicIds]));
-  const meterIds = new Map<number, number>();
-  for (const [id, { name, metrics }] of meters) {
-    const entered = ids.get(`${name}/${metrics[0]?.name}`);
-    if (entered) meterIds.set(id, entered.meterId);
-  }
-  return { topics, meterIds };
+    return { id: Number(id), meter, indexAt: new Map(own.map(([, position], index) => [Number(position), index])) };
+  });
 }
 
-type Counted = EmdcOptions & { readonly total: number };
-
-async function copyTopic(options: Counted & { table: string }, id: number, ids: TopicIds, report: Report) {
-  const { reader, bulk, table, total, onProgress } = options;
-  const { ms, at } = timeSql(reader.dialect);
-  for (let after = EARLIEST; ; ) {
-    const sql = `SELECT ${ms('ts')}, value FROM ${table} WHERE topic_id = ? AND ts > ${at} ORDER BY ts LIMIT ${PAGE_ROWS}`;
-    const page = await reader.rows(sql, [id, after]);
-    await bulk.write(page.map(([time, value]) => ({ ...ids, time: Number(time), value: Number(value) })));
-    report.readings += page.length;
-    onProgress(report.readings, Math.max(total, report.readings));
-    if (page.length < PAGE_ROWS) return;
-    after = Number(page.at(-1)?.[0]);
-  }
-}
-
-/** The newest hours of the embedded database lie in order of time. */
-async function copyRecent(
-  { reader, bulk, total, onProgress }: Counted,
-  topics: ReadonlyMap<number, TopicIds>,
-  report: Report,
-) {
-  for (let [after, topic] = [EARLIEST, 0]; ; ) {
-    const page = await reader.rows(
-      `SELECT ts, topic_id, value FROM reading_recent WHERE (ts, topic_id) > (?, ?) ORDER BY ts, topic_id LIMIT ${PAGE_ROWS}`,
-      [after, topic],
-    );
-    const rows = page.flatMap(([time, id, value]) => {
-      const ids = topics.get(Number(id));
-      return ids ? [{ ...ids, time: Number(time), value: Number(value) }] : [];
-    });
-    await bulk.write(rows);
-    report.readings += rows.length;
-    onProgress(report.readings, Math.max(total, report.readings));
-    const last = page.at(-1);
-    if (!last || page.length < PAGE_ROWS) return;
-    [after, topic] = [Number(last[0]), Number(last[1])];
-  }
-}
-
-async function copyPolls({ reader, bulk }: EmdcOptions, meterIds: ReadonlyMap<number, number>, report: Report) {
-  const { ms, at } = timeSql(reader.dialect);
-  for (let [after, meter] = [EARLIEST, 0]; ; ) {
-    const page = await reader.rows(
-      `SELECT ${ms('slot')}, meter_id, ${ms('read_at')}, duration_ms, requests, expected, stored, error FROM poll
-WHERE slot >= ${at} AND (slot > ${at} OR meter_id > ?) ORDER BY slot, meter_id LIMIT ${PAGE_ROWS}`,
-      [after, after, meter],
-    );
-    const polls = page.flatMap(([slot, id, readAt, durationMs, requests, expected, stored, error]) => {
-      const meterId = meterIds.get(Number(id));
-      if (meterId === undefined) return [];
-      const [times, counts] = [{ slot: Number(slot), readAt: Number(readAt) }, { requests: Number(requests) }];
-      const rest = { durationMs: Number(durationMs), expected: Number(expected), stored: Number(stored) };
-      return [{ meterId, ...times, ...counts, ...rest, error: error === null ? null : String(error) }];
-    });
-    await bulk.writePolls(polls, []);
-    report.polls += polls.length;
-    const last = page.at(-1);
-    if (!last || page.length < PAGE_ROWS) return;
-    [after, meter] = [Number(last[0]), Number(last[1])];
-  }
-}
-
-async function copyGaps({ reader, bulk }: EmdcOptions, meterIds: ReadonlyMap<number, number>) {
-  const { ms, at } = timeSql(reader.dialect);
-  for (let after = EARLIEST; ; ) {
-    // A moment has few gaps: a page that begins again at its last moment repeats some, which is harmless.
-    const page = await reader.rows(
-      `SELECT ${ms('ts')}, meter_id, ${ms('until')}, reason, slots, readings FROM gap WHERE ts >= ${at} ORDER BY ts LIMIT ${PAGE_ROWS}`,
-      [after],
-    );
-    const gaps = page.flatMap(([ts, id, until, reason, slots, readings]) => {
-      const meterId = meterIds.get(Number(id));
-      if (meterId === undefined) return [];
-      const span = { ts: Number(ts), until: Number(until), reason: String(reason) };
-      return [{ meterId, ...span, slots: Number(slots), readings: Number(readings) }];
-    });
-    await bulk.writePolls([], gaps);
-    const last = Number(page.at(-1)?.[0]);
-    if (page.length < PAGE_ROWS || last === after) return;
-    after = last;
-  }
-}
-
-/** What is left of polls and gaps that have been pruned; the others are counted anew. */
-async function copyTally({ reader, bulk }: EmdcOptions, meterIds: ReadonlyMap<number, number>) {
-  const { ms, at } = timeSql(reader.dialect);
-  const found = await reader.rows('SELECT 1 FROM tally LIMIT 1').catch(() => []);
-  if (found.length === 0) return;
-  const [[poll, gap] = []] = await reader.rows(
-    `SELECT (SELECT min(${ms('slot')}) FROM poll), (SELECT min(${ms('ts')}) FROM gap)`,
+async function readPolls(reader: Reader, { id, meter, indexAt }: Source, after: number): Promise<Poll[]> {
+  const rows = await reader.rows(
+    `SELECT ${reader.ms('slot')}, ${reader.ms('read_at')}, duration_ms, requests, by_hand, ${reader.readings}, ${reader.missing}, error
+FROM poll WHERE meter_id = ? AND slot > ${reader.time} ORDER BY poll.slot LIMIT ${PAGE_POLLS}`,
+    [id, after],
   );
-  const oldest = Math.min(...[poll, gap].map((time) => (time === null ? Number.MAX_SAFE_INTEGER : Number(time))));
-  const before = Math.min(oldest - (oldest % QUARTER_MS), LATEST);
-  for (let [after, meter] = [EARLIEST, 0]; ; ) {
-    const page = await reader.rows(
-      `SELECT ${ms('bucket')}, meter_id, reason, expected, stored, readings, slots, ${ms('hour')} FROM tally
-WHERE hour >= ${at} AND (hour > ${at} OR meter_id >= ?) AND bucket < ${at}
-ORDER BY hour, meter_id, bucket, reason LIMIT ${PAGE_ROWS}`,
-      [after, after, meter, before],
-    );
-    const rows = page.flatMap(([bucket, id, reason, ...counts]) => {
-      const meterId = meterIds.get(Number(id));
-      if (meterId === undefined) return [];
-      return [{ meterId, bucket: Number(bucket), reason: String(reason), counts: counts.slice(0, 4).map(Number) }];
-    });
-    await bulk.writeTally(rows);
-    const last = page.at(-1);
-    if (!last || page.length < PAGE_ROWS) return;
-    // The hour of a meter at which a page ends is read again: writing it twice is harmless.
-    [after, meter] = [Number(last[7]), Number(last[1])];
-  }
+  return rows.map(([slot, readAt, durationMs, requests, byHand, readings, missing, error]) => {
+    const values = new Float64Array(meter.metrics.length).fill(Number.NaN);
+    for (const [position, value] of (JSON.parse(String(readings)) as (number | null)[] | null)?.entries() ?? []) {
+      const index = indexAt.get(position);
+      if (index !== undefined && value !== null) values[index] = value;
+    }
+    const reasons = new Map<number, MissingReason>();
+    for (const [reason, positions] of Object.entries((JSON.parse(String(missing)) ?? {}) as Record<string, number[]>)) {
+      for (const position of positions) reasons.set(indexAt.get(position) ?? -1, reason as MissingReason);
+    }
+    reasons.delete(-1);
+    return {
+      meter,
+      slot: Number(slot),
+      readAt: Number(readAt),
+      durationMs: Number(durationMs),
+      requests: Number(requests),
+      byHand: Boolean(byHand),
+      values,
+      missing: reasons,
+      error: error === null ? null : String(error),
+    };
+  });
 }
 
-/** Before the readings: the quarters of those are computed anew, the others are all that is left of their time. */
-async function copyRollups({ reader, bulk }: EmdcOptions, topics: ReadonlyMap<number, TopicIds>, report: Report) {
-  const { ms, at } = timeSql(reader.dialect);
-  for (const [id, { topicId }] of topics) {
-    for (let after = EARLIEST - 1; ; ) {
-      const page = await reader.rows(
-        `SELECT ${ms('bucket')}, ${ms('first_ts')}, ${ms('last_ts')}, min, max, mean, first, last, increase, count, wraps, resets, suspect
-FROM rollup WHERE topic_id = ? AND bucket > ${at} ORDER BY bucket LIMIT ${PAGE_ROWS}`,
-        [id, after],
-      );
-      const rollups = page.map((row) => {
-        const [bucket = 0, firstTs = 0, lastTs = 0, ...rest] = row.map(Number);
-        return { topicId, bucket, firstTs, lastTs, figures: rest.slice(0, 6), counts: rest.slice(6) };
-      });
-      await bulk.writeRollups(rollups);
-      report.rollups += rollups.length;
-      if (page.length < PAGE_ROWS) break;
-      after = rollups.at(-1)?.bucket ?? after;
-    }
-  }
+async function copyGapsAndEvents({ reader, store }: EmdcOptions, { id, meter }: Source, report: Report): Promise<void> {
+  const gaps = (
+    await reader.rows(
+      `SELECT ${reader.ms('ts')}, ${reader.ms('until')}, reason, slots FROM gap WHERE meter_id = ? ORDER BY 1`,
+      [id],
+    )
+  ).map(
+    ([ts, until, reason, slots]): Gap => ({
+      meter,
+      from: Number(ts),
+      until: Number(until),
+      slots: Number(slots),
+      reason: String(reason) as Gap['reason'],
+    }),
+  );
+  const [before, after] = [reader.quoted('before'), reader.quoted('after')];
+  const events = (
+    await reader.rows(`SELECT ${reader.ms('ts')}, what, ${before}, ${after} FROM event WHERE meter_id = ? ORDER BY 1`, [
+      id,
+    ])
+  ).map(
+    ([ts, what, old, now]): MeterEvent => ({
+      meter,
+      ts: Number(ts),
+      what: String(what) as EventKind,
+      before: old === null ? null : String(old),
+      after: now === null ? null : String(now),
+    }),
+  );
+  for (let at = 0; at < Math.max(gaps.length, events.length); at += BATCH)
+    await store.write({ polls: [], gaps: gaps.slice(at, at + BATCH), events: events.slice(at, at + BATCH) });
+  report.gaps += gaps.length;
+  report.events += events.length;
 }

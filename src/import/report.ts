@@ -1,4 +1,16 @@
-// What an import did, and what it left out and why, with the first few examples of each.
+// What an import takes and gives: where to, how far it got, what it left out and why.
+
+import type { Store } from '../store/store.js';
+import type { KnownMetrics } from './known-metrics.js';
+
+export interface ImportOptions {
+  readonly store: Store;
+  readonly known: KnownMetrics;
+  /** Name of the setting that keeps how far this source was imported. Removed at the end. */
+  readonly note: string;
+  /** In readings, polls or bytes: the same for both. */
+  readonly onProgress: (done: number, total: number) => void;
+}
 
 export interface Finding {
   count: number;
@@ -12,7 +24,8 @@ export class Report {
   /** Written, or there already. */
   readings = 0;
   polls = 0;
-  rollups = 0;
+  gaps = 0;
+  events = 0;
   /** Rows left out, by reason. */
   readonly skipped = new Map<string, Finding>();
   /** Rows taken, but not quite as they were. */

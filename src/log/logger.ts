@@ -5,11 +5,10 @@ import { once } from 'node:events';
 import process from 'node:process';
 import { Writable } from 'node:stream';
 import winston from 'winston';
-import type { Config, LogLevel } from '../config/config.js';
 import { EmdcError } from '../model/errors.js';
-import type { Log, LogFields } from '../model/log.js';
+import type { Log, LogFields, LogLevel, LogSettings } from '../model/log.js';
+import { isSecretName, redact } from '../model/redact.js';
 import { LogFile } from './log-file.js';
-import { isSecretName, redact } from './redact.js';
 
 export interface Logger {
   readonly log: Log;
@@ -17,7 +16,7 @@ export interface Logger {
   close(): Promise<void>;
 }
 
-export type LoggerOptions = Config['log'] & {
+export type LoggerOptions = LogSettings & {
   /** Texts that must never appear, e.g. the token. */
   readonly secrets?: readonly string[];
   /** Where lines go; default standard output. */
@@ -84,7 +83,7 @@ const fileStream = (file: LogFile): Writable =>
     },
   });
 
-function styleOf(format: Config['log']['format'], terminal: boolean, env: NodeJS.ProcessEnv): Style {
+function styleOf(format: LogSettings['format'], terminal: boolean, env: NodeJS.ProcessEnv): Style {
   const journal = env['JOURNAL_STREAM'] !== undefined && !terminal;
   if (format === 'json' || (format === 'auto' && !terminal && !journal)) return 'json';
   if (journal) return 'journal';

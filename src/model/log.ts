@@ -10,3 +10,17 @@ export interface Log {
 }
 
 export const silentLog: Log = { error: () => {}, warn: () => {}, info: () => {}, debug: () => {} };
+
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
+/** `auto`: text at a terminal and in the journal, JSON elsewhere. */
+export type LogFormat = 'auto' | 'text' | 'json';
+
+export interface LogSettings {
+  readonly level: LogLevel;
+  readonly format: LogFormat;
+  /** Empty: none. */
+  readonly file: string;
+  /** Size in bytes at which the file is rotated, and how many are kept. */
+  readonly maxBytes: number;
+  readonly maxFiles: number;
+}

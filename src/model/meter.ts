@@ -53,6 +53,11 @@ export interface MetricInfo {
   readonly scaling?: string;
   /** Plausible largest value (gauge) or largest increase per hour (counter), in `unit`; left out: not known. */
   readonly maximum?: number;
+  /**
+   * For imports: since when (ms UTC) this meaning of the metric is one of the past. Its readings go to a retired topic of this
+   * meaning, beside the metric's present topic of the same name. Left out: it is the present one.
+   */
+  readonly retired?: number;
 }
 
 /** One row of a register map. value = raw × scale × 10^exponent × ratios + offset */

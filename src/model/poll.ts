@@ -48,7 +48,10 @@ export interface Poll {
   readonly requests: number;
   /** By index of `meter.metrics`; NaN: no reading, and `missing` says why. Never infinite. */
   readonly values: Float64Array;
-  /** Metric index → reason. Has exactly the indexes whose value is NaN. */
+  /**
+   * Metric index → reason. Has exactly the indexes whose value is NaN; in a batch with `merge`, metrics without a value and a
+   * reason were not expected at this time.
+   */
   readonly missing: ReadonlyMap<number, MissingReason>;
   /** The first thing that went wrong, for people (`timeout after 1000 ms: holding 4610+90`); null: nothing. */
   readonly error: string | null;
@@ -117,6 +120,11 @@ export interface Batch {
   readonly gaps: readonly Gap[];
   /** Left out: none. */
   readonly events?: readonly MeterEvent[];
+  /**
+   * For imports and sample data: where a poll of the same meter and slot is there already, its values are completed by these
+   * (`keep`), or these take the place of its values (`replace`). Left out: such a poll stays as it is.
+   */
+  readonly merge?: 'keep' | 'replace';
 }
 
 /** What became of a batch: in the database, in the spool on disk, or lost. The first two are synced to disk. */

@@ -1,7 +1,6 @@
 // The collector as its HTTP side, its page and its watchdog see it: its state in one structure, and the three things it
 // can be asked to do. daemon.ts provides it.
 
-import type { Latest } from '../collect/latest.js';
 import type { DiskSpace } from './disk.js';
 import type { MissingReason } from './poll.js';
 
@@ -111,13 +110,4 @@ export interface CollectRequest {
   readonly meters: readonly string[] | null;
   /** Aborts when the caller hangs up: the iteration under way ends, no further one starts. */
   readonly signal: AbortSignal;
-}
-
-export interface Service {
-  readonly latest: Latest;
-  status(): ServiceStatus;
-  /** Resolves when all iterations are done and durable. A call made while the same work runs or waits joins it. */
-  collect(request: CollectRequest): Promise<readonly CollectRow[]>;
-  /** Reads one meter now, over its link, records it and brings `latest` up to date; shared with a poll under way. Resolves to the error, or null. */
-  readNow(meter: string, signal: AbortSignal): Promise<string | null>;
 }

@@ -41,7 +41,7 @@ export const forgetfulPlans: LearnedPlans = {
 const FIRST_RETRY_MS = 600_000;
 const LONGEST_RETRY_MS = 86_400_000;
 const retryWaitMs = (retries: number): number => Math.min(FIRST_RETRY_MS * 4 ** retries, LONGEST_RETRY_MS);
-/** A meter that nobody asked about for so long is no longer configured. */
+/** What was learned of a meter that was not configured for so long is dropped. */
 const FORGET_AFTER_MS = 30 * 86_400_000;
 
 /** Where an installation keeps it: beside the spool, the one folder that is there to be written to. */

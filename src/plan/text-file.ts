@@ -38,6 +38,6 @@ async function syncFolder(folder: string): Promise<void> {
       await handle.close();
     }
   } catch {
-    // Nothing to mend, and the text is whole either way.
+    // Nothing can be done about it, and the text is whole either way.
   }
 }

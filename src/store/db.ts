@@ -14,6 +14,7 @@ export type Db = Pick<
   | 'dirty'
   | 'calendar'
   | 'event'
+  | 'rollup'
   | 'setting'
   | 'member'
 >;

@@ -204,34 +204,49 @@ interface Known {
 
 function idsFrom(meter: MeterInfo, known: Known): MeterIds {
   const row = known.meters.get(meter.name);
-  const live = new Map(
-    (known.topics.get(row?.id ?? -1) ?? [])
-      .filter(({ retired }) => retired === null)
-      .map((topic) => [topic.metric, topic.position]),
-  );
-  const positions = meter.metrics.map(({ name }) => live.get(name) ?? -1);
+  const positionOf = positionsAmong(known.topics.get(row?.id ?? -1) ?? []);
+  const positions = meter.metrics.map((metric) => positionOf(metric) ?? -1);
   if (!row || positions.includes(-1)) throw refused([meter], known);
   return { meterId: row.id, positions, width: Math.max(-1, ...positions) + 1 };
 }
 
-/** Rows for the metrics that have no live topic; positions follow the highest one that the meter has ever given. */
+/** Finds a metric's topic: the live one of its name, or the retired one of its meaning. */
+function positionsAmong(rows: readonly TopicRow[]): (metric: MetricInfo) => number | undefined {
+  const live = new Map<string, number>();
+  const retired = new Map<string, number>();
+  for (const row of rows) {
+    if (row.retired === null) live.set(row.metric, row.position);
+    else retired.set(`${row.metric} ${meaningOf(row)}`, row.position);
+  }
+  return (metric) =>
+    metric.retired === undefined ? live.get(metric.name) : retired.get(`${metric.name} ${meaningOf(metric)}`);
+}
+
+/** Rows for the metrics that have no topic; positions follow the highest one that the meter has ever given. */
 function missingTopics(meter: MeterInfo, { meters, topics }: Known, now: number) {
   const row = meters.get(meter.name);
   if (!row) return [];
   const rows = topics.get(row.id) ?? [];
-  const live = new Set(rows.filter(({ retired }) => retired === null).map(({ metric }) => metric));
+  const positionOf = positionsAmong(rows);
   let next = Math.max(-1, ...rows.map(({ position }) => position)) + 1;
+  const versions = new Map<string, number>();
+  for (const { metric, version } of rows) versions.set(metric, Math.max(version, versions.get(metric) ?? -1));
   return meter.metrics
-    .filter(({ name }) => !live.has(name))
-    .map((metric) => ({
-      meterId: row.id,
-      position: next++,
-      metric: metric.name,
-      version: Math.max(-1, ...rows.filter((topic) => topic.metric === metric.name).map(({ version }) => version)) + 1,
-      name: topicOf(meter, metric),
-      since: new Date(now),
-      ...columnsOfTopic(metric),
-    }));
+    .filter((metric) => positionOf(metric) === undefined)
+    .map((metric) => {
+      const version = (versions.get(metric.name) ?? -1) + 1;
+      versions.set(metric.name, version);
+      return {
+        meterId: row.id,
+        position: next++,
+        metric: metric.name,
+        version,
+        name: topicOf(meter, metric),
+        since: new Date(now),
+        retired: metric.retired === undefined ? null : new Date(metric.retired),
+        ...columnsOfTopic(metric),
+      };
+    });
 }
 
 const columnsOf = (meter: MeterInfo) => ({

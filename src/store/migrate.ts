@@ -30,6 +30,9 @@ export interface Migration {
   readonly checksum: string;
 }
 
+/** The migrations of EMDC 0.1 begin so. */
+const FIRST_EDITION = '20261123';
+
 /** In the order in which they apply. */
 export function readMigrations(dialect: Dialect, folder = `${packageRoot}prisma/migrations`): Migration[] {
   return readdirSync(`${folder}/${dialect}`, { withFileTypes: true })
@@ -85,6 +88,14 @@ async function readRecords(session: MigrationSession): Promise<Map<string, Recor
 
 function unapplied(migrations: readonly Migration[], records: ReadonlyMap<string, Record_>): Migration[] {
   const known = new Set(migrations.map((migration) => migration.name));
+  const older = [...records.keys()].filter((name) => name.startsWith(FIRST_EDITION));
+  if (older.length > 0) {
+    throw new EmdcError({
+      code: 'database-older',
+      message: `the database was made by EMDC 0.1 (${older[0]}), whose tables are other ones: nothing was changed`,
+      hint: 'Name another database in database.url, and copy this one into it with `emdc import --from` and the URL of this one.',
+    });
+  }
   const newer = [...records.keys()].filter((name) => !known.has(name)).sort();
   if (newer.length > 0) {
     throw new EmdcError({

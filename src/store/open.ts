@@ -8,10 +8,10 @@ import type { Log } from '../model/log.js';
 import type { MeterInfo } from '../model/meter.js';
 import type { MissingReason, Poll } from '../model/poll.js';
 import type { Backend, PollData } from './prisma-store.js';
+import { keepForever, type Retention } from './retention.js';
 import { describe, MeterKeys, toRows } from './rows.js';
 import { SqliteThread } from './sqlite/thread.js';
 import { type Dialect, type Store, StoreFailure } from './store.js';
-import { keepForever, type Retention } from './upkeep.js';
 
 export interface StoreOptions {
   readonly url: string;
@@ -92,6 +92,9 @@ function storeOn(backend: Backend, dialect: Dialect): Store {
     identities: async (meters) => new Map(await open().identities(meters)),
     check: async () => open().check(),
     maintain: async (now) => open().maintain(now),
+    catchUp: async () => open().catchUp(),
+    setting: async (name) => open().setting(name),
+    keepSetting: async (name, value) => open().keepSetting(name, value),
     ...(lease ? { lease: async (request) => (closed ? Promise.reject(closedFailure()) : lease(request)) } : {}),
     close() {
       closed ??= backend.close();

@@ -5,6 +5,7 @@ import type { Db, Statement } from './db.js';
 import { runAll } from './db.js';
 import { toStoreFailure } from './failure.js';
 import { Meters } from './meters.js';
+import { columnsOfPoll, mergedPoll, type PollColumns, type PositionedPoll, positionedPoll } from './poll-columns.js';
 import type { PollRow, Rows } from './rows.js';
 import type { Statements } from './statements.js';
 import type { LeaseRequest, MeterChange, MeterIdentity, VirtualMembers } from './store.js';
@@ -38,6 +39,9 @@ export interface Backend {
   identities(meters: readonly string[]): Promise<readonly (readonly [name: string, identity: MeterIdentity])[]>;
   check(): Promise<void>;
   maintain(now: number): Promise<boolean>;
+  catchUp(): Promise<boolean>;
+  setting(name: string): Promise<string | null>;
+  keepSetting(name: string, value: string | null): Promise<void>;
   lease?(request: LeaseRequest): Promise<string | null>;
   close(): Promise<void>;
 }
@@ -75,9 +79,9 @@ export class PrismaStore implements Backend {
   write(rows: Rows): Promise<void> {
     return this.#translated(async () => {
       for (const [key, meter] of rows.newMeters) if (!this.#meters.knows(key)) this.#announced.set(key, meter);
-      if (this.#announced.size > 0) await this.#meters.enter([...this.#announced], oldestTime(rows));
-      this.#announced.clear();
-      await runAll(this.#db, this.#insert(rows));
+      await this.#enterMetersOf(rows);
+      const { merge } = rows;
+      await runAll(this.#db, merge === undefined ? this.#insert(rows) : await this.#insertMerged(rows, merge));
       await this.#keepSerialNumbers(rows);
     });
   }
@@ -174,8 +178,36 @@ export class PrismaStore implements Backend {
     return this.#translated(() => this.#upkeep.step(now));
   }
 
+  catchUp(): Promise<boolean> {
+    return this.#translated(() => this.#upkeep.catchUp());
+  }
+
+  setting(name: string): Promise<string | null> {
+    return this.#translated(async () => (await this.#db.setting.findUnique({ where: { name } }))?.value ?? null);
+  }
+
+  keepSetting(name: string, value: string | null): Promise<void> {
+    return this.#translated(async () => {
+      if (value === null) await this.#db.setting.deleteMany({ where: { name } });
+      else {
+        const setting = { name, value };
+        await this.#db.setting.upsert({ where: { name }, create: setting, update: setting });
+      }
+    });
+  }
+
   async close(): Promise<void> {
     await this.#db.$disconnect();
+  }
+
+  /** Only meters of this batch: one that the database refuses must not keep others from being written. */
+  async #enterMetersOf(rows: Rows): Promise<void> {
+    if (this.#announced.size === 0) return;
+    const used = new Set([...rows.polls, ...rows.gaps, ...rows.events].map(({ meter }) => meter));
+    const unknown = [...this.#announced].filter(([key]) => used.has(key));
+    if (unknown.length === 0) return;
+    await this.#meters.enter(unknown, oldestTime(rows));
+    for (const [key] of unknown) this.#announced.delete(key);
   }
 
   #insert({ polls, gaps, events }: Omit<Rows, 'newMeters'>): Statement[] {
@@ -187,7 +219,7 @@ export class PrismaStore implements Backend {
     };
     add(
       insertPolls,
-      polls.map((poll) => this.#pollColumns(poll)),
+      polls.map((poll) => columnsOfPoll(this.#positioned(poll), this.#statements)),
     );
     add(
       insertGaps,
@@ -205,6 +237,40 @@ export class PrismaStore implements Backend {
     return statements;
   }
 
+  /** As `#insert`, with the values of polls that are there already. */
+  async #insertMerged(rows: Rows, merge: 'keep' | 'replace'): Promise<Statement[]> {
+    const { polls: select, deletePolls, insertPolls } = this.#statements;
+    const polls = rows.polls.map((poll) => this.#positioned(poll));
+    if (polls.length === 0) return this.#insert(rows);
+    const ids = [...new Set(polls.map(({ meterId }) => meterId))];
+    const [from, until] = polls.reduce(
+      ([first, last], { slot }) => [Math.min(first, slot), Math.max(last, slot + 1)],
+      [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
+    );
+    const stored = await this.#db.$queryRawUnsafe<PollColumns[]>(select, JSON.stringify(ids), from, until);
+    const keyOf = ({ meterId, slot }: { meterId: number; slot: number }) => `${meterId} ${slot}`;
+    const before = new Map(stored.map(positionedPoll).map((poll) => [keyOf(poll), poll]));
+    const byKey = new Map<string, PositionedPoll>();
+    for (const poll of polls) {
+      const key = keyOf(poll);
+      const old = byKey.get(key) ?? before.get(key);
+      const merged = old === undefined ? poll : mergedPoll(old, poll, merge);
+      if (merged !== null) byKey.set(key, merged);
+    }
+    const changed = [...byKey.values()];
+    const replaced = changed.filter((poll) => before.has(keyOf(poll)));
+    const statements = this.#insert({ ...rows, polls: [] });
+    if (replaced.length > 0)
+      statements.push([deletePolls, JSON.stringify(replaced.map(({ meterId, slot }) => [meterId, slot]))]);
+    if (changed.length > 0) {
+      statements.push([insertPolls, JSON.stringify(changed.map((poll) => columnsOfPoll(poll, this.#statements)))]);
+      const spans = changed.map(({ meterId, slot }) => ({ meterId, from: slot, until: slot + 1 }));
+      const dirty = this.#upkeep.lateQuarters(spans);
+      if (dirty.length > 0) statements.push([this.#statements.insertDirty, JSON.stringify(dirty)]);
+    }
+    return statements;
+  }
+
   async #keepSerialNumbers({ events }: Pick<Rows, 'events'>): Promise<void> {
     for (const { meter, what, after } of events) {
       if (what !== 'exchanged') continue;
@@ -212,9 +278,8 @@ export class PrismaStore implements Backend {
     }
   }
 
-  #pollColumns(poll: PollRow): readonly unknown[] {
+  #positioned(poll: PollRow): PositionedPoll {
     const { meterId, positions, width } = this.#meters.idsOf(poll.meter);
-    const stored = poll.values.length - poll.missing.size;
     const readings = new Array<number | null>(width).fill(null);
     for (const [index, position] of positions.entries()) {
       const value = poll.values[index] ?? Number.NaN;
@@ -225,19 +290,8 @@ export class PrismaStore implements Backend {
       missing[reason] ??= [];
       missing[reason].push(positions[index] ?? -1);
     }
-    return [
-      meterId,
-      poll.slot,
-      poll.readAt,
-      poll.durationMs,
-      poll.requests,
-      poll.values.length,
-      stored,
-      poll.byHand ? 1 : 0,
-      stored === 0 ? null : this.#statements.formatReadings(readings),
-      poll.missing.size === 0 ? null : JSON.stringify(missing),
-      poll.error,
-    ];
+    const { slot, readAt, durationMs, requests, byHand, error } = poll;
+    return { meterId, slot, readAt, durationMs, requests, byHand, readings, missing, error };
   }
 
   async #lease(takeLease: string, { name, holder, ttlMs }: LeaseRequest): Promise<string | null> {
@@ -266,41 +320,16 @@ export class PrismaStore implements Backend {
   }
 }
 
-/** A poll as the statements `polls` and `newestPolls` give it. */
-export interface PollColumns {
-  readonly meter_id: number | bigint;
-  readonly slot: number | bigint | Date;
-  readonly read_at: number | bigint | Date;
-  readonly duration_ms: number | bigint;
-  readonly requests: number | bigint;
-  readonly expected: number | bigint;
-  readonly stored: number | bigint;
-  readonly by_hand: number | bigint | boolean;
-  readonly readings: string | null;
-  readonly missing: string | null;
-  readonly error: string | null;
-}
-
 function pollFrom(row: PollColumns, meter: number, positions: readonly number[]): PollData {
-  const readings: readonly (number | null)[] = row.readings === null ? [] : JSON.parse(row.readings);
-  const missing: Record<string, readonly number[]> = row.missing === null ? {} : JSON.parse(row.missing);
+  const { readings, missing, slot, readAt, durationMs, requests, byHand, error } = positionedPoll(row);
   const reasonAt = new Map(
     Object.entries(missing).flatMap(([reason, at]) => at.map((position) => [position, reason] as const)),
   );
   const values = Float64Array.from(positions, (position) => readings[position] ?? Number.NaN);
-  return {
-    meter,
-    slot: Number(row.slot),
-    readAt: Number(row.read_at),
-    durationMs: Number(row.duration_ms),
-    requests: Number(row.requests),
-    byHand: Boolean(row.by_hand),
-    values,
-    missing: [...values].flatMap((value, index) =>
-      Number.isNaN(value) ? [[index, reasonAt.get(positions[index] ?? -1) ?? 'not available'] as const] : [],
-    ),
-    error: row.error,
-  };
+  const without = [...values].flatMap((value, index) =>
+    Number.isNaN(value) ? [[index, reasonAt.get(positions[index] ?? -1) ?? 'not available'] as const] : [],
+  );
+  return { meter, slot, readAt, durationMs, requests, byHand, values, missing: without, error };
 }
 
 /** When the topics of meters that are new are said to begin: with what is written first. */

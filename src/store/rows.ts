@@ -34,6 +34,8 @@ export interface Rows {
     readonly before: string | null;
     readonly after: string | null;
   }[];
+  /** See Batch.merge. */
+  readonly merge?: 'keep' | 'replace';
 }
 
 /** A message longer than this is cut: it is for people, and a hostile meter could send any length. */
@@ -74,7 +76,7 @@ export const describe = (meter: MeterInfo): MeterInfo => ({
   ...(meter.ptRatio === undefined ? {} : { ptRatio: meter.ptRatio }),
   ...(meter.was === undefined ? {} : { was: meter.was }),
   ...(meter.maxPowerW === undefined ? {} : { maxPowerW: meter.maxPowerW }),
-  metrics: meter.metrics.map(({ name, description, unit, dataType, kind, scaling, maximum }) => ({
+  metrics: meter.metrics.map(({ name, description, unit, dataType, kind, scaling, maximum, retired }) => ({
     name,
     description,
     unit,
@@ -82,6 +84,7 @@ export const describe = (meter: MeterInfo): MeterInfo => ({
     kind,
     ...(scaling === undefined ? {} : { scaling }),
     ...(maximum === undefined ? {} : { maximum }),
+    ...(retired === undefined ? {} : { retired }),
   })),
 });
 
@@ -105,5 +108,6 @@ export function toRows(batch: Batch, keys: MeterKeys): Omit<Rows, 'newMeters'> {
     events: (batch.events ?? []).map(({ meter, ts, what, before, after }) => {
       return { meter: keys.keyOf(meter), ts: Math.round(ts), what, before, after };
     }),
+    ...(batch.merge === undefined ? {} : { merge: batch.merge }),
   };
 }

@@ -16,6 +16,8 @@ export interface Statements {
   readonly insertGaps: string;
   readonly insertEvents: string;
   readonly insertDirty: string;
+  /** Takes one parameter, a JSON array of [meter_id, slot]. */
+  readonly deletePolls: string;
   /** Values as text in the form of the column poll.readings: JSON text, or a PostgreSQL array. Null where none has a value. */
   formatReadings(values: readonly (number | null)[]): string;
   /**

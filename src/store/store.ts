@@ -38,6 +38,15 @@ export interface Store {
    * to the present holder, null: none. Absent where a database cannot be shared (SQLite).
    */
   lease?(request: LeaseRequest): Promise<string | null>;
+  /**
+   * One small step of upkeep for imports: the calendar back to the oldest poll, and the rollups and coverage of quarters that
+   * are marked, of any collector's meters; true: there is more to do.
+   */
+  catchUp?(): Promise<boolean>;
+  /** A text that belongs to the database, such as how far an import got; null: none. Names up to 64 characters. */
+  setting?(name: string): Promise<string | null>;
+  /** Keeps such a text, up to 255 characters; null removes it. */
+  keepSetting?(name: string, value: string | null): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -2,21 +2,23 @@
 // polls made dirty, and of the open quarter; and the deletion of what is older than it is to be kept. A collector does this
 // for the meters that it was configured with.
 
-import { localDays } from './calendar.js';
-import type { CounterReading } from './counters.js';
 import type { Db, Statement } from './db.js';
 import { runAll } from './db.js';
-import type { PollColumns } from './prisma-store.js';
-import { QUARTER_MS, type QuarterTopic, quarterOf, rollUp, type StoredGap, type StoredPoll } from './quarters.js';
+import { keepCalendar } from './keep-calendar.js';
+import type { PollColumns } from './poll-columns.js';
+import {
+  type AcceptedColumns,
+  acceptedByTopic,
+  type GapColumns,
+  groupBy,
+  meterIdOf,
+  quarterTopic,
+  storedGap,
+  storedPoll,
+} from './quarter-input.js';
+import { QUARTER_MS, quarterOf, rollUp } from './quarters.js';
+import { pruning, type Retention } from './retention.js';
 import type { Statements } from './statements.js';
-
-/** How long history is kept, ms; null: for ever. */
-export interface Retention {
-  readonly readingsMs: number | null;
-  readonly rollupsMs: number | null;
-}
-
-export const keepForever: Retention = { readingsMs: null, rollupsMs: null };
 
 export interface UpkeepOptions {
   readonly retention: Retention;
@@ -37,10 +39,7 @@ const GRACE_MS = 20_000;
 /** Polls that one step reads at most, or those of one meter. */
 const POLLS_PER_STEP = 5_000;
 const MAX_METERS_PER_STEP = 200;
-/** Rows that one step of retention deletes. */
-const PRUNED_PER_STEP = 500;
 const DAY_MS = 86_400_000;
-const CALENDAR_AHEAD_MS = 400 * DAY_MS;
 
 export class Upkeep {
   readonly #db: Db;
@@ -112,49 +111,47 @@ export class Upkeep {
     return this.#tasks.length > 0;
   }
 
+  /**
+   * The quarters that are marked, of all meters, oldest first, and the calendar back to the oldest poll: what an import leaves
+   * to be done. True: there is more to do.
+   */
+  async catchUp(): Promise<boolean> {
+    if (await this.#rollUpDirty({})) return true;
+    const meters = await this.#db.meter.findMany({ select: { id: true } });
+    await this.#coverCalendar(
+      meters.map(({ id }) => id),
+      Date.now(),
+    );
+    return false;
+  }
+
   /** Each task does one step per call and resolves to true while it has more to do. */
   #planRound(now: number): (() => Promise<boolean>)[] {
     const tasks: (() => Promise<boolean>)[] = [];
     tasks.push(
       () => this.#keepCalendar(now),
       () => this.#rollUpOver(now),
-      () => this.#rollUpDirty(),
+      () => this.#rollUpDirty({ meterId: { in: [...this.#meterIds] } }),
       this.#openQuarter(now),
     );
-    if (Math.floor(now / DAY_MS) !== this.#prunedDay) tasks.push(this.#prune(now));
+    const today = Math.floor(now / DAY_MS);
+    if (today !== this.#prunedDay) {
+      this.#prunedDay = today;
+      const { retention } = this.#options;
+      tasks.push(pruning(this.#db, this.#statements, { retention, meterIds: this.#meterIds, now }));
+    }
     return tasks;
   }
 
   async #keepCalendar(now: number): Promise<boolean> {
-    if (this.#calendarUntil > now + CALENDAR_AHEAD_MS / 2) return false;
-    const { timezone } = this.#options;
-    const zone = await this.#db.setting.findUnique({ where: { name: 'calendar.timezone' } });
-    const last = await this.#db.calendar.findFirst({ orderBy: { starts: 'desc' } });
-    const [oldest] = await this.#rows<{ slot: number | null }>(this.#statements.oldestSlot, this.#meterIds);
-    const oldestSlot = oldest?.slot == null || Number(oldest.slot) > 8e15 ? now : Number(oldest.slot);
-    let from = last ? last.ends.getTime() : Math.min(now, oldestSlot);
-    if (zone && zone.value !== timezone && last) {
-      // Another zone counts from its day on: the days before keep their bounds.
-      const today = await this.#db.calendar.findFirst({
-        where: { starts: { lte: new Date(now) } },
-        orderBy: { starts: 'desc' },
-      });
-      await this.#db.calendar.deleteMany({ where: { starts: { gt: new Date(now) } } });
-      from = today ? today.ends.getTime() : now;
-    }
-    const days = localDays(timezone, from, now + CALENDAR_AHEAD_MS);
-    const rows = days.map(({ day, month, starts, ends }, i) => ({
-      day,
-      month,
-      starts: new Date(i === 0 && last ? Math.max(starts, from) : starts),
-      ends: new Date(ends),
-    }));
-    const known = new Set((await this.#db.calendar.findMany({ select: { day: true } })).map(({ day }) => day));
-    await this.#db.calendar.createMany({ data: rows.filter(({ day }) => !known.has(day)) });
-    const setting = { name: 'calendar.timezone', value: timezone };
-    await this.#db.setting.upsert({ where: { name: setting.name }, create: setting, update: setting });
-    this.#calendarUntil = now + CALENDAR_AHEAD_MS;
+    if (now >= this.#calendarUntil) this.#calendarUntil = await this.#coverCalendar(this.#meterIds, now);
     return false;
+  }
+
+  async #coverCalendar(meterIds: readonly number[], now: number): Promise<number> {
+    const [first] = await this.#rows<{ slot: number | null }>(this.#statements.oldestSlot, meterIds);
+    const oldest = first?.slot == null || Number(first.slot) > 8e15 ? now : Number(first.slot);
+    return keepCalendar(this.#db, { timezone: this.#options.timezone, oldest, now });
   }
 
   /** Rolls up the oldest quarter that is over and not rolled up yet, of some meters. */
@@ -175,16 +172,16 @@ export class Upkeep {
     return true;
   }
 
-  async #rollUpDirty(): Promise<boolean> {
+  async #rollUpDirty(meters: { readonly meterId?: { readonly in: number[] } }): Promise<boolean> {
     const [first] = await this.#db.dirty.findMany({
-      where: { meterId: { in: [...this.#meterIds] } },
+      where: { ...meters },
       orderBy: [{ bucket: 'asc' }],
       take: 1,
     });
     if (!first) return false;
     const bucket = first.bucket.getTime();
     const same = await this.#db.dirty.findMany({
-      where: { meterId: { in: [...this.#meterIds] }, bucket: first.bucket },
+      where: { ...meters, bucket: first.bucket },
       take: this.#meters,
     });
     await this.#rollUp(
@@ -282,10 +279,8 @@ export class Upkeep {
       ];
       if (rollups.length > 0) write.push([statements.upsertRollups, JSON.stringify(rollups)]);
       if (coverage.length > 0) write.push([statements.upsertCoverage, JSON.stringify(coverage)]);
-      // A quarter whose last accepted reading changed passes it on to the next one.
-      const next = dirty.filter((id) => until < (this.#rolledUntil.get(id) ?? 0) && until <= quarterOf(Date.now()));
-      const changed = next.length === 0 ? [] : await this.#changedEnds(next, bucket, rollups as RollupRow[]);
-      if (changed.length > 0) write.push([statements.insertDirty, JSON.stringify(changed.map((id) => [id, until]))]);
+      const next = dirty.length === 0 ? [] : await this.#quartersAfter(dirty, bucket, rollups as RollupRow[]);
+      if (next.length > 0) write.push([statements.insertDirty, JSON.stringify(next)]);
       await runAll(this.#db, write);
       this.#meters = stepSize(this.#meters, meterIds.length, count);
     } catch (error) {
@@ -297,46 +292,26 @@ export class Upkeep {
     }
   }
 
-  /** Of these meters those whose counters end the quarter at another accepted reading than the rollup has so far. */
-  async #changedEnds(meterIds: readonly number[], bucket: number, rollups: readonly RollupRow[]): Promise<number[]> {
+  /**
+   * The next rolled up quarters of counters that end this one at another accepted reading than before: their increase starts
+   * from it. [meter id, bucket] each.
+   */
+  async #quartersAfter(
+    meterIds: readonly number[],
+    bucket: number,
+    rollups: readonly RollupRow[],
+  ): Promise<(readonly [number, number])[]> {
     const before = acceptedByTopic(await this.#rows<AcceptedColumns>(this.#statements.accepted, meterIds, bucket + 1));
-    const changed = new Set<number>();
-    for (const [id, topicId, , , , , , , , , , , , value, ts] of rollups) {
+    const next = new Map<string, readonly [number, number]>();
+    for (const [meterId, topicId, , , , , , , , , , , , value, ts] of rollups) {
       const old = before.get(topicId)?.at(-1);
-      if (value !== null && (old?.value !== value || old.ts !== ts)) changed.add(id);
+      if (value === null || (old?.value === value && old.ts === ts)) continue;
+      const where = { meterId, topicId, bucket: { gt: new Date(bucket) } };
+      const after = (await this.#db.rollup.findFirst({ where, orderBy: { bucket: 'asc' } }))?.bucket.getTime();
+      if (after !== undefined && after < (this.#rolledUntil.get(meterId) ?? Number.POSITIVE_INFINITY))
+        next.set(`${meterId} ${after}`, [meterId, after]);
     }
-    return meterIds.filter((id) => changed.has(id));
-  }
-
-  #prune(now: number): () => Promise<boolean> {
-    const { readingsMs, rollupsMs } = this.#options.retention;
-    const today = now - (now % DAY_MS);
-    const both = readingsMs === null || rollupsMs === null ? null : Math.max(readingsMs, rollupsMs);
-    const left: { table: keyof Statements['pruneable']; keepMs: number | null }[] = [
-      { table: 'poll', keepMs: readingsMs },
-      { table: 'gap', keepMs: readingsMs },
-      { table: 'rollup', keepMs: rollupsMs },
-      { table: 'coverage_quarter', keepMs: both },
-    ];
-    return async () => {
-      const [first] = left;
-      if (!first) {
-        this.#prunedDay = Math.floor(now / DAY_MS);
-        return false;
-      }
-      const { table, keepMs } = first;
-      const deleted =
-        keepMs === null || this.#meterIds.length === 0
-          ? 0
-          : await this.#db.$executeRawUnsafe(
-              this.#statements.pruneable[table],
-              JSON.stringify(this.#meterIds),
-              today - keepMs,
-              PRUNED_PER_STEP,
-            );
-      if (Number(deleted) < PRUNED_PER_STEP) left.shift();
-      return true;
-    };
+    return [...next.values()];
   }
 
   #rows<Row>(sql: string, ids: readonly number[], ...parameters: readonly number[]): Promise<Row[]> {
@@ -360,20 +335,6 @@ function stepSize(now: number, meters: number, polls: number): number {
   return Math.max(1, Math.min(MAX_METERS_PER_STEP, Math.round(POLLS_PER_STEP / perMeter)));
 }
 
-interface GapColumns {
-  readonly meter_id: number | bigint;
-  readonly ts: number | bigint;
-  readonly until: number | bigint;
-  readonly reason: string;
-  readonly slots: number | bigint;
-}
-
-interface AcceptedColumns {
-  readonly topic_id: number | bigint;
-  readonly ts: number | bigint;
-  readonly value: number;
-}
-
 type RollupRow = readonly [
   number,
   number,
@@ -391,62 +352,3 @@ type RollupRow = readonly [
   number | null,
   number | null,
 ];
-
-type TopicRow = Awaited<ReturnType<Db['topic']['findMany']>>[number];
-
-function groupBy<Row>(rows: readonly Row[], keyOf: (row: Row) => number): Map<number, Row[]> {
-  const groups = new Map<number, Row[]>();
-  for (const row of rows) {
-    const group = groups.get(keyOf(row));
-    if (group) group.push(row);
-    else groups.set(keyOf(row), [row]);
-  }
-  return groups;
-}
-
-const meterIdOf = ({ meter_id }: { readonly meter_id: number | bigint }): number => Number(meter_id);
-
-/** Oldest first; quarters without a new accepted reading repeat the one before. */
-function acceptedByTopic(rows: readonly AcceptedColumns[]): Map<number, CounterReading[]> {
-  const byTopic = new Map<number, CounterReading[]>();
-  for (const [id, own] of groupBy(rows, ({ topic_id }) => Number(topic_id))) {
-    const readings = own.map(({ ts, value }) => ({ ts: Number(ts), value })).sort((a, b) => a.ts - b.ts);
-    byTopic.set(
-      id,
-      readings.filter(({ ts }, i) => ts !== readings[i - 1]?.ts),
-    );
-  }
-  return byTopic;
-}
-
-const storedPoll = (row: PollColumns): StoredPoll => ({
-  slot: Number(row.slot),
-  expected: Number(row.expected),
-  stored: Number(row.stored),
-  readings: row.readings === null ? [] : JSON.parse(row.readings),
-  missing: row.missing === null ? {} : JSON.parse(row.missing),
-});
-
-const storedGap = ({ ts, until, reason, slots }: GapColumns): StoredGap => ({
-  ts: Number(ts),
-  until: Number(until),
-  reason,
-  slots: Number(slots),
-});
-
-function quarterTopic(topic: TopicRow, maxPowerW: number | null): QuarterTopic {
-  return {
-    id: topic.id,
-    position: topic.position,
-    kind: topic.kind,
-    counterRange: topic.counterRange,
-    maxPerHour: topic.kind === 'counter' ? (topic.maximum ?? maxPerHourOf(topic.unit, maxPowerW)) : null,
-  };
-}
-
-/** What a meter of this power can count in an hour, in a counter's unit; null: the unit is none of energy. */
-function maxPerHourOf(unit: string, maxPowerW: number | null): number | null {
-  const [, prefix = null] = /^(k|M|G)?(?:Wh|varh|VAh)$/.exec(unit) ?? [null, null];
-  if (maxPowerW === null || !/^(k|M|G)?(?:Wh|varh|VAh)$/.test(unit)) return null;
-  return maxPowerW / { '': 1, k: 1e3, M: 1e6, G: 1e9 }[(prefix ?? '') as '' | 'k' | 'M' | 'G'];
-}

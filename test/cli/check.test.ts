@@ -36,7 +36,7 @@ meters: [{name: Site/nexus, host: 10.0.0.5, map: ${map}}]
 
   const { stdout, code } = await emdc(['check', file]);
   assert.equal(code, 0);
-  assert.match(stdout, /Site\/nexus: 48 metrics → 5 requests/);
+  assert.match(stdout, /Site\/nexus \(electro-industries-nexus-1272\): 48 metrics → 5 requests/);
   assert.match(stdout, /refuses more than 40 registers in one request since 20\d\d-/);
   assert.match(stdout, /refuses holding 2594\+1 since .*, asked again after /);
   assert.match(stdout, /10\.0\.0\.5:502: 1 meter, 5 requests take 0\.25 s of 10 s .*: fits/);

@@ -39,7 +39,10 @@ test('a meter by flags is read as a table: value, unit, address, type and regist
     assert.equal(line?.[0], metric.name);
     assert.ok(lines[index]?.endsWith(words.join(' ')), lines[index]);
   }
-  assert.match(stdout, /unit 7: 47 of 47 metrics\n3 requests, \d+ ms \(each [\d., ]+\)\n$/);
+  assert.match(
+    stdout,
+    /unit 7: 47 of 47 metrics\n3 requests, \d+ ms \(each [\d., ]+\)\n\nNext:\n {2}emdc commission 127\.0\.0\.1:\d+ --unit 7 --map eaton-pxm4000 --stanza/,
+  );
 });
 
 test('as JSON, the same for machines', async () => {
@@ -123,7 +126,8 @@ test('a meter that does not answer is failure: 1; wrong usage is 2', async () =>
     '0',
   ]);
   assert.equal(dead.code, 1);
-  assert.match(dead.stdout, /\(timeout\)/);
+  // The reason once, and no table of 47 lines that say it again.
+  assert.match(dead.stdout, /^\S+ at \S+ unit 9: 0 of 47 metrics\n1 request, .*\ntimeout after 50 ms: .*\n$/);
   const raw = await emdc(['read', ...where.slice(0, 4), '--unit', '9', '--raw', '0:1', '--modbus.timeout', '50ms']);
   assert.equal(raw.code, 1);
   assert.match(raw.stderr, /^emdc: .*\[modbus-timeout\]/);

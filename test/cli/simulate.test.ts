@@ -50,13 +50,14 @@ describe('emdc simulate', { timeout: 120_000 }, () => {
     return code as number;
   }
 
-  test('serves several units on several ports, says where, and ends cleanly by a signal', async () => {
+  test('serves several units on several ports, says where, and ends cleanly by a signal', async (t) => {
     const { child, said } = await start('--count', '2', '--units', '3-4,9', '--latency', '1ms');
+    t.after(() => child.kill('SIGKILL'));
     const ports = said.flatMap(
       (line) => /^meter \(2 metrics\) at 127\.0\.0\.1:(\d+), unit 3-4,9$/.exec(line)?.[1] ?? [],
     );
     assert.equal(new Set(ports).size, 2, said.join('\n'));
-    assert.ok(said.some((line) => line.includes(`--port ${ports[0]} --unit 3 --map ${map}`)));
+    assert.ok(said.some((line) => line.includes(`emdc read 127.0.0.1:${ports[0]} --unit 3 --map ${map}`)));
     const pool = openLinkPool();
     const values = new Set<number>();
     for (const port of ports) {
@@ -91,13 +92,45 @@ describe('emdc simulate', { timeout: 120_000 }, () => {
     assert.equal(await stop(child, 'SIGINT'), 0);
   });
 
+  test('a gateway has other maps behind other units; registers that a map does not have are refused, small gaps are not', async () => {
+    const second = join(folder, 'other.csv');
+    await writeFile(second, MAP.replace('freq,,20', 'freq,,90'));
+    const child = spawn(process.execPath, [main, 'simulate', '--port', '0', '--map', `${map}:1-2`, `${second}:5`], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let port = 0;
+    const said: string[] = [];
+    for await (const line of createInterface(child.stdout)) {
+      said.push(line);
+      port = Number(/:(\d+), unit/.exec(line)?.[1] ?? port);
+      if (line.startsWith('Ctrl-C')) break;
+    }
+    assert.deepEqual(
+      said.slice(0, 2).map((line) => line.replace(/:\d+,/, ',')),
+      ['meter (2 metrics) at 127.0.0.1, unit 1-2', 'other (2 metrics) at 127.0.0.1, unit 5'],
+    );
+    const pool = openLinkPool();
+    const link = pool.link({ host: '127.0.0.1', port });
+    const read = (unitId: number, start: number, count: number) =>
+      link.read({ unitId, function: 'holding', start, count }, { timeoutMs: 5000, pauseMs: 0 });
+    try {
+      assert.equal((await read(2, 10, 11)).length, 22);
+      assert.equal((await read(5, 90, 1)).length, 2);
+      await assert.rejects(read(5, 20, 1), /exception 2/);
+      await assert.rejects(read(1, 90, 1), /exception 2/);
+    } finally {
+      await pool.close();
+      assert.equal(await stop(child, 'SIGTERM'), 0);
+    }
+  });
+
   test('refuses wrong usage with 2 and names what was expected', async () => {
     const cases: readonly (readonly [readonly string[], RegExp])[] = [
       [[], /--map/],
       [['--map', map, '--units', '5-3'], /unit ids/],
       [['--map', map, '--latency', '20'], /20ms|500ms/],
       [['--map', map, '--faults', 'silence'], /no fault is called "silence"/],
-      [['--map', map, '--fault-rate', '2'], /0–1/],
+      [['--map', map, '--fault-rate', '2'], /0 to 1/],
       [['--map', join(folder, 'none.xlsx')], /none\.xlsx/],
     ];
     for (const [args, message] of cases) {

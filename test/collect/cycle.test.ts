@@ -6,7 +6,7 @@ import { Latest } from '../../src/collect/latest.js';
 import type { PollRequest, PollResult } from '../../src/collect/poll-meter.js';
 import { unreadPoll } from '../../src/collect/poll-values.js';
 import type { Meter } from '../../src/model/meter.js';
-import type { Batch, Gap, MissingReason, Outcome, Poll, RunStart } from '../../src/model/poll.js';
+import type { Batch, Gap, MeterEvent, MissingReason, Outcome, Poll, RunStart } from '../../src/model/poll.js';
 import { scheduleKeyOf } from '../../src/schedule/scheduler.js';
 import { meter, metric } from '../support/metric.js';
 import { RecordingLog } from '../support/recording-log.js';
@@ -20,6 +20,7 @@ class Site {
   readonly log = new RecordingLog();
   readonly polls: { readonly poll: Poll; readonly at: number }[] = [];
   readonly gaps: Gap[] = [];
+  readonly events: MeterEvent[] = [];
   /** What reached the recorder, in order: the meters and slots of each record. */
   readonly records: string[] = [];
   readonly asked: { readonly meter: string; readonly at: number }[] = [];
@@ -107,7 +108,8 @@ class Site {
     for (const { meter, slot } of starts) this.records.push(`${meter.name} starts at ${slot}`);
   }
 
-  async #record({ polls, gaps }: Batch): Promise<Outcome> {
+  async #record({ polls, gaps, events = [] }: Batch): Promise<Outcome> {
+    this.events.push(...events);
     const spans = gaps.map(({ meter, from }) => `${meter.name} gap from ${from}`);
     this.records.push([...polls.map(({ meter, slot }) => `${meter.name} ${slot}`), ...spans].join(', '));
     await this.clock.sleep(this.recordMs);
@@ -399,4 +401,38 @@ test('each meter starts once in a run, at its next slot, and again when this col
   assert.deepEqual(site.records, [`unit1 starts at ${next}`, `unit2 starts at ${next}`]);
   site.cycles.begin({ again: true });
   assert.equal(site.records.length, 4);
+});
+
+test('a meter that stops answering and comes back: two events, the second with how long it was away', async () => {
+  const site = new Site(units(1, { schedule: every(10) }));
+  await site.slots(1);
+  site.behaviour.set('unit1', 'silent');
+  await site.slots(6);
+  site.behaviour.delete('unit1');
+  await site.slots(6);
+  assert.deepEqual(
+    site.events.map(({ what, before, after }) => [what, before, after]),
+    [
+      ['offline', 'online', 'timeout'],
+      ['online', `offline for ${secondsBetween(site.events)} s`, 'online'],
+    ],
+  );
+});
+
+const secondsBetween = ([from, until]: readonly MeterEvent[]): number =>
+  Math.round(((until?.ts ?? 0) - (from?.ts ?? 0)) / 1000);
+
+test('a thousand polls start in slices: timers and HTTP get their turn in between', async () => {
+  const meters = units(1000).map((unit, i) => ({ ...unit, host: `10.0.${i >> 8}.${i & 255}` }));
+  const site = new Site(meters);
+  site.cycles.run({ schedule: every(15), slot: site.slot, next: site.slot + 15_000 });
+  const started: number[] = [];
+  while ((started.at(-1) ?? 0) < 1000) {
+    await new Promise((resolve) => setImmediate(resolve));
+    started.push(site.asked.length);
+  }
+  const slices = started.map((count, i) => count - (started[i - 1] ?? 0));
+  assert.ok(Math.max(...slices) <= 100, `${slices}`);
+  await site.clock.runTo(site.slot + 15_000);
+  assert.equal(site.polls.length, 1000);
 });

@@ -106,6 +106,7 @@ test('a file with one meter and nothing else gets every default', async () => {
     maxRegisters: 125,
     maxGap: 32,
     onceMetrics: [],
+    identity: { serialNumber: null, model: null, firmware: null },
     endpoint: { type: 'tcp', host: 'meter.local', port: 502, framing: 'mbap' },
     connectDelayMs: 0,
     keepConnection: true,

@@ -36,6 +36,7 @@ test('every key of a meter arrives in the meter, in its unit', async () => {
       mapName: 'map',
       metrics: undefined,
       onceMetrics: [],
+      identity: { serialNumber: null, model: null, firmware: null },
       mapHash: undefined,
       mapFile: undefined,
       worksheet: 'W',

@@ -40,7 +40,7 @@ test('a reload: unchanged meters miss no slot, keep state and values; new ones a
 
   const lines = log.lines.filter(({ message }) => message.startsWith('configuration: ')).map(({ message }) => message);
   assert.deepEqual(lines, [
-    'configuration: ~ m1-2: timeoutMs 1000 → 500',
+    'configuration: ~ m1-2: timeout 1000 → 500',
     'configuration: + m3-1: 10 metrics, every 1s',
     'configuration: - m2-1',
   ]);

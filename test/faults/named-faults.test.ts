@@ -170,7 +170,7 @@ describe('the daemon beside a meter that', { timeout: 180_000 }, () => {
       const polls = during(tried.subject);
       return `| \`${name}\` ${text} | ${storedText(polls)} | ${lostText(tried, polls)} | ${WAYS_BACK[wayBack(tried)]} |`;
     });
-    const file = `${packageRoot}README.md`;
+    const file = `${packageRoot}test/faults/README.md`;
     const readme = readFileSync(file, 'utf8');
     const filled = readme.replace(
       /(<!-- faults:begin -->\n)[\s\S]*?(<!-- faults:end -->)/,

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Plan, Span } from '../../src/model/block.js';
-import type { Metric, RegisterFunction } from '../../src/model/meter.js';
-import { type PlanLimits, planBlocks, touches } from '../../src/plan/blocks.js';
+import type { Meter, Metric, RegisterFunction } from '../../src/model/meter.js';
+import { limitsOf, type PlanLimits, planBlocks, touches } from '../../src/plan/blocks.js';
 import { exhaustivePlan } from '../support/exhaustive-plan.js';
 import { metric } from '../support/metric.js';
 
@@ -176,5 +176,56 @@ test('large maps over all tables are covered exactly and within every limit', ()
       },
     ),
     { numRuns: 50 },
+  );
+});
+
+test('on a serial line, and behind a transparent converter, few unwanted registers pay', () => {
+  const line = { path: '/dev/ttyUSB0', baudRate: 9600, parity: 'even', dataBits: 8, stopBits: 1 } as const;
+  const tcp = { type: 'tcp', host: 'h', port: 502 } as const;
+  const gapOf = (endpoint: Meter['endpoint'], maxGap = 32) =>
+    limitsOf({ maxRegisters: 125, maxGap, ...(endpoint && { endpoint }) }).maxGap;
+  assert.equal(gapOf(undefined), 32);
+  assert.equal(gapOf({ ...tcp, framing: 'mbap' }), 32);
+  assert.equal(gapOf({ ...tcp, framing: 'rtu' }), 7);
+  assert.equal(gapOf({ type: 'serial', line }), 7);
+  assert.equal(gapOf({ type: 'serial', line }, 3), 3);
+});
+
+test('whatever the limits: a group lies in one block, or none of it is asked for', () => {
+  const field = fc.record({
+    address: fc.integer({ min: 0, max: 200 }),
+    size: fc.constantFrom(1, 2, 4),
+    group: fc.constantFrom(undefined, undefined, 'a', 'b', 'c'),
+  });
+  const span = fc.record({ start: fc.integer({ min: 0, max: 200 }), count: fc.constantFrom(0, 1, 2) });
+  fc.assert(
+    fc.property(
+      fc.array(field, { maxLength: 30 }),
+      fc.array(span, { maxLength: 3 }),
+      fc.constantFrom(3, 20, 125),
+      fc.constantFrom(0, 32),
+      (fields, refused, maxRegisters, maxGap) => {
+        const metrics = fields.map(({ group, ...given }) => metric({ ...given, ...(group && { group }) }));
+        const learned = {
+          maxRegisters: null,
+          refused: refused.map((one) => ({ ...one, function: 'holding' as const })),
+        };
+        const plan = planBlocks(metrics, { maxRegisters, maxGap, learned });
+        const asked = plan.blocks.flatMap((block) => block.metrics);
+        const all = [...asked, ...plan.unread, ...plan.apart].sort((a, b) => a - b);
+        assert.deepEqual(all, [...metrics.keys()], 'every metric is in exactly one place');
+        for (const block of plan.blocks) {
+          assert.ok(block.count <= maxRegisters);
+          for (const one of learned.refused) assert.ok(!touches(block, one));
+        }
+        for (const group of ['a', 'b', 'c']) {
+          const members = metrics.flatMap((m, index) => (m.group === group ? [index] : []));
+          const blocks = plan.blocks.filter((block) => members.some((index) => block.metrics.includes(index)));
+          assert.ok(blocks.length <= 1);
+          if (blocks[0]) assert.ok(members.every((index) => blocks[0]?.metrics.includes(index)));
+        }
+      },
+    ),
+    { numRuns: 1000 },
   );
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { explainLoad, linkLoads } from '../../src/plan/link-load.js';
+import { explainLoad, type LinkLoad, linkLoads, serialTimeMs } from '../../src/plan/link-load.js';
 
 const unit = (given: object = {}) => ({
   link: '10.0.0.1:502',
@@ -37,5 +37,17 @@ test('uneven slots count for nothing', () => {
   assert.equal(
     explainLoad(load as NonNullable<typeof load>),
     '10.0.0.1:502: 1 meter, 2 requests take 0.1 s (at an assumed 50 ms a request): fits',
+  );
+});
+
+test('on a serial line the time follows from the baud rate', () => {
+  const line = { baudRate: 9600, parity: 'even', dataBits: 8, stopBits: 1 } as const;
+  // 8 + 5 + 7 characters and 2 for each register, of 11 bits, and 30 ms to turn around.
+  const block = { function: 'holding', start: 0, count: 60 } as const;
+  assert.equal(Math.round(serialTimeMs([block], line)), Math.round(30 + (140 * 11) / 9.6));
+  const [load] = linkLoads([unit({ link: '/dev/ttyUSB0', requests: 1, serial: { line, blocks: [block] } })]);
+  assert.equal(
+    explainLoad(load as LinkLoad),
+    '/dev/ttyUSB0: 1 meter, 1 request takes 0.19 s of 10 s (2 %, estimated for 9600 baud): fits',
   );
 });

@@ -129,8 +129,12 @@ test('the file says what was put in, whatever it was', () => {
   );
   const instant = fc.integer({ min: 0, max: 4e12 });
   const refusal = fc
-    .tuple(what, fc.record({ since: instant, retryAt: instant, retries: fc.nat() }, plain))
-    .map(([thing, times]) => ({ ...thing, ...times }));
+    .tuple(
+      what,
+      fc.record({ since: instant, retryAt: instant, retries: fc.nat() }, plain),
+      fc.constantFrom(undefined, 'exception' as const, 'silence' as const),
+    )
+    .map(([thing, times, reason]) => ({ ...thing, ...times, ...(reason && { reason }) }));
   const refusals = fc.array(refusal, { maxLength: 5 });
   const known = fc.record({ fingerprint: fc.string(), refusals }, plain);
   const names = fc.string({ unit: 'binary' });

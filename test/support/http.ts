@@ -5,9 +5,9 @@ import { connect } from 'node:net';
 import type { TestContext } from 'node:test';
 import type { Config } from '../../src/config/config.js';
 import { type HttpServer, startHttpServer } from '../../src/http/server.js';
+import type { Service } from '../../src/http/service.js';
 import { systemClock } from '../../src/model/clock.js';
 import { type Log, silentLog } from '../../src/model/log.js';
-import type { Service } from '../../src/model/status.js';
 
 export interface Answer {
   readonly status: number;

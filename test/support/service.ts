@@ -2,9 +2,10 @@
 // decides. Keeps nothing in a database.
 
 import { Latest } from '../../src/collect/latest.js';
+import type { Service } from '../../src/http/service.js';
 import type { MeterInfo, MetricInfo } from '../../src/model/meter.js';
 import type { MissingReason, Poll } from '../../src/model/poll.js';
-import type { CollectRequest, CollectRow, MeterStatus, Service, ServiceStatus } from '../../src/model/status.js';
+import type { CollectRequest, CollectRow, MeterStatus, ServiceStatus } from '../../src/model/status.js';
 
 export const metricInfo = (name: string, unit = 'V', fields: Partial<MetricInfo> = {}): MetricInfo => ({
   name,

@@ -15,7 +15,7 @@ async function load(query) {
     headers: { accept: 'text/html' },
     signal: AbortSignal.timeout(15000),
   });
-  if (!response.ok) throw new Error('status ' + response.status);
+  if (!response.ok) throw new Error(`status ${response.status}`);
   return parser.parseFromString(await response.text(), 'text/html');
 }
 
@@ -43,8 +43,8 @@ const meters = (root) => [...root.querySelectorAll('details.meter')];
 
 async function fill(wanted) {
   for (let i = 0; i < wanted.length; i += 20) {
-    const names = wanted.slice(i, i + 20).map((details) => 'meter=' + encodeURIComponent(details.dataset.meter));
-    const page = await load('?' + names.join('&'));
+    const names = wanted.slice(i, i + 20).map((details) => `meter=${encodeURIComponent(details.dataset.meter)}`);
+    const page = await load(`?${names.join('&')}`);
     const fresh = new Map(meters(page).map((details) => [details.dataset.meter, details.querySelector('.values')]));
     for (const details of wanted.slice(i, i + 20)) {
       const values = fresh.get(details.dataset.meter);
@@ -67,7 +67,7 @@ async function refresh() {
   } catch {
     document.body.classList.add('cut');
     lost.hidden = false;
-    const text = 'The collector does not answer. What is shown is ' + document.querySelector('.asof').textContent + '.';
+    const text = `The collector does not answer. What is shown is ${document.querySelector('.asof').textContent}.`;
     if (lost.textContent !== text) lost.textContent = text;
   }
   sift();
@@ -83,7 +83,7 @@ function sift() {
     const whole = has(text);
     let any = whole;
     for (const item of details.querySelectorAll('.metrics > li')) {
-      const match = whole || has(text + ' ' + item.dataset.search.toLowerCase());
+      const match = whole || has(`${text} ${item.dataset.search.toLowerCase()}`);
       item.hidden = !match;
       any ||= match;
     }

@@ -5,7 +5,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { MeterColumns } from '../../collect/latest.js';
 import { packageRoot } from '../../model/paths.js';
-import type { MeterStatus, Service, ServiceStatus } from '../../model/status.js';
+import type { MeterStatus, ServiceStatus } from '../../model/status.js';
+import type { Service } from '../service.js';
 import { bytesFor, millisecondsFor, numberFor, spanFor, timeFor } from './format.js';
 import { type Html, html } from './html.js';
 import { renderMeter } from './meter.js';
@@ -13,8 +14,11 @@ import { renderMeter } from './meter.js';
 const asset = (name: string): string => readFileSync(`${packageRoot}src/http/page/${name}`, 'utf8');
 const style = asset('page.css');
 const script = asset('page.js');
-/** Text and, at odd places, the names of what belongs there. */
-const template: readonly string[] = asset('page.html').split(/\{\{(\w+)\}\}/);
+/** The page with style and script inside, cut into text and, at odd places, the names of what belongs there. */
+const template: readonly string[] = asset('page.html')
+  .replace(/<link rel="stylesheet" href="page.css"[^>]*>/, () => `<style>${style}</style>`)
+  .replace('<script src="page.js"></script>', () => `<script>${script}</script>`)
+  .split(/\{\{(\w+)\}\}/);
 
 const hash = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
@@ -43,8 +47,6 @@ export function* renderPage(options: PageOptions): Generator<string> {
   const metrics = columns.reduce((sum, { meter }) => sum + meter.metrics.length, 0);
   const fills: Readonly<Record<string, string>> = {
     title: WORDS[status.status],
-    style,
-    script,
     period: metrics > MAX_METRICS_AT_ONCE ? '5000' : '2000',
     overview: overview({ status, now, shown: columns.length }),
     version: html`${status.version}`.text,

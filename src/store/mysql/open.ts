@@ -93,7 +93,7 @@ function parsedOption(text: string): unknown {
 }
 
 /** The driver's own errors, in the form of Prisma's. */
-function asCause(error: unknown): unknown {
+export function asCause(error: unknown): unknown {
   if (!(error instanceof mariadb.SqlError)) return error;
   return { kind: 'mysql', originalCode: String(error.errno), originalMessage: error.sqlMessage ?? error.message };
 }

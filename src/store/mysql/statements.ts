@@ -38,6 +38,8 @@ WHERE true ON DUPLICATE KEY UPDATE meter_id = event.meter_id`,
   insertDirty: `
 INSERT INTO dirty (meter_id, bucket) SELECT r.m, ${time('r.b')} FROM ${table('m INT', 'b BIGINT')}
 WHERE true ON DUPLICATE KEY UPDATE meter_id = dirty.meter_id`,
+  deletePolls: `
+DELETE poll FROM poll JOIN ${table('m INT', 's BIGINT')} ON poll.meter_id = r.m AND poll.slot = ${time('r.s')}`,
   formatReadings: (values) => `[${values.map(jsonNumber).join(',')}]`,
   upsertRollups: `
 REPLACE INTO rollup (meter_id, topic_id, bucket, count, min, max, mean, first, last, first_ts, last_ts, increase, quality, accepted, accepted_ts)

@@ -32,6 +32,8 @@ INSERT INTO event (meter_id, ts, what, before, after)
 SELECT ${c(0, '::int')}, ${time(c(1))}, ${c(2)}, ${c(3)}, ${c(4)} FROM ${rows} ON CONFLICT DO NOTHING`,
   insertDirty: `
 INSERT INTO dirty (meter_id, bucket) SELECT ${c(0, '::int')}, ${time(c(1))} FROM ${rows} ON CONFLICT DO NOTHING`,
+  deletePolls: `
+DELETE FROM poll USING ${rows} WHERE poll.meter_id = ${c(0, '::int')} AND poll.slot = ${time(c(1))}`,
   formatReadings: (values) => `{${values.map(jsonNumber).join(',')}}`,
   upsertRollups: `
 INSERT INTO rollup (meter_id, topic_id, bucket, count, min, max, mean, first, last, first_ts, last_ts, increase, quality, accepted, accepted_ts)

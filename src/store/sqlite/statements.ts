@@ -26,6 +26,8 @@ INSERT INTO event (meter_id, ts, what, before, after)
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING`,
   insertDirty: `
 INSERT INTO dirty (meter_id, bucket) SELECT value ->> 0, value ->> 1 FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING`,
+  deletePolls: `
+DELETE FROM poll WHERE (slot, meter_id) IN (SELECT value ->> 1, value ->> 0 FROM json_each(?1))`,
   formatReadings: (values) => `[${values.map(jsonNumber).join(',')}]`,
   upsertRollups: `
 INSERT OR REPLACE INTO rollup (meter_id, topic_id, bucket, count, min, max, mean, first, last, first_ts, last_ts, increase, quality, accepted, accepted_ts)

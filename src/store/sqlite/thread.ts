@@ -79,6 +79,18 @@ export class SqliteThread implements Backend {
     return this.#call('maintain', now) as Promise<boolean>;
   }
 
+  catchUp(): Promise<boolean> {
+    return this.#call('catchUp') as Promise<boolean>;
+  }
+
+  setting(name: string): Promise<string | null> {
+    return this.#call('setting', name) as Promise<string | null>;
+  }
+
+  async keepSetting(name: string, value: string | null): Promise<void> {
+    await this.#call('keepSetting', name, value);
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     const thread = this.#thread;

@@ -67,7 +67,7 @@ export async function startHttpServer({ service, http, log, clock }: HttpServerO
     headersTimeout: HEADER_TIMEOUT_MS,
     requestTimeout: HEADER_TIMEOUT_MS,
     connectionsCheckingInterval: 1_000,
-    keepAliveTimeout: 20_000,
+    keepAliveTimeout: 10_000,
     // The application refuses it with an answer like any other.
     requireHostHeader: false,
   };

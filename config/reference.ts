@@ -26,6 +26,7 @@ export const errorCodes: Readonly<Record<string, string>> = {
   'modbus-aborted': 'The read was given up, because time was over or the collector was stopping.',
   'modbus-bad-request': 'A request that Modbus does not allow was not sent.',
   'database-url': '`database.url` names no database that EMDC knows.',
+  'no-such-file': 'A file that a command was to read is not there; the message says where it was looked for.',
   'serialport-missing': 'The optional package `serialport` could not be loaded; the message says how to install it.',
   'database-older':
     'The database was made by EMDC 0.1, whose tables are others: `emdc import --from` it into a new one.',

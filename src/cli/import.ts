@@ -1,6 +1,7 @@
 // `emdc import`: the ancestor's database, another EMDC's, or a CSV file, into this database.
 
 import { createHash } from 'node:crypto';
+import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import process from 'node:process';
 import { type Command, InvalidArgumentError } from 'commander';
@@ -12,9 +13,10 @@ import { importFirstEdition } from '../import/emdc-first.js';
 import { KnownMetrics, storedMeters } from '../import/known-metrics.js';
 import type { Finding, ImportOptions, Report } from '../import/report.js';
 import { createLogger } from '../log/logger.js';
-import { EmdcError } from '../model/errors.js';
+import { EmdcError, messageOf } from '../model/errors.js';
 import { openStore, redactUrl } from '../store/open.js';
-import { kindOf, openReader } from '../store/read.js';
+import { type DatabaseKind, kindOf, openReader } from '../store/read.js';
+import type { Reader } from '../store/reader.js';
 import { configCommand, loadFrom, printWarnings, withExamples } from './config-options.js';
 import { type Progress, startProgress, statusLine } from './progress.js';
 
@@ -48,6 +50,7 @@ export const importCommand = (): Command =>
     const loaded = await loadFrom(command, { meters: named ? 'needed' : 'none' });
     printWarnings(loaded);
     const { database, log, meters, timezone } = loaded.config;
+    const source = await openSource(options.from);
     const logger = createLogger(log);
     const store = await openStore({
       url: database.url,
@@ -61,11 +64,14 @@ export const importCommand = (): Command =>
       const target = await openReader(database.url);
       const known = new KnownMetrics(meters, await storedMeters(target).finally(() => target.close()));
       const onProgress = (done: number, total: number) => progress.show(done, total);
-      const report = await importFrom(options, { store, known, note: noteOf(options.from), onProgress }, timezone);
+      const { mapColumns: headers = new Map() } = options;
+      const shared = { store, known, note: noteOf(options.from), onProgress, timezone, headers };
+      const report = await importFrom(source, shared);
       await makeRollups(store, progress);
       process.stdout.write(describeReport(report));
     } finally {
       progress.stop();
+      if (source.kind !== 'csv') await source.reader.close();
       await store.close();
       await logger.close();
     }
@@ -81,32 +87,44 @@ const noteOf = (from: string): string =>
     .digest('hex')
     .slice(0, 16)}`;
 
-async function importFrom(
-  { from, mapColumns = new Map() }: Options,
-  shared: ImportOptions,
-  timezone: string,
-): Promise<Report> {
-  if (/\.(csv|tsv|txt)$/i.test(from) && !isUrl(from))
-    return importCsv({ ...shared, file: from, timezone, headers: mapColumns });
+/** What is to be imported, opened before anything is written: with a reader, or a file to be read. */
+type Source =
+  | { readonly kind: 'csv'; readonly file: string }
+  | { readonly kind: Exclude<DatabaseKind, 'unknown'>; readonly reader: Reader };
+
+async function openSource(from: string): Promise<Source> {
+  if (/\.(csv|tsv|txt)$/i.test(from) && !isUrl(from)) {
+    await access(from).catch((error) => {
+      throw new EmdcError({ code: 'unreadable-file', message: `cannot read ${from}: ${messageOf(error)}` });
+    });
+    return { kind: 'csv', file: from };
+  }
   const reader = await openReader(isUrl(from) ? from : `file:${from}`);
-  try {
-    const kind = await kindOf(reader);
-    switch (kind) {
-      case 'emdc':
-        return await importEmdc({ ...shared, reader });
-      case 'emdc-0.1':
-        return await importFirstEdition({ ...shared, reader });
-      case 'ancestor':
-        return await importAncestor({ ...shared, reader, timezone });
-      case 'unknown':
-        throw new EmdcError({
-          code: 'import-source',
-          message: `${redactUrl(from)} has neither EMDC's tables nor topics, meta and data`,
-          hint: 'Name a database of EMDC or of VOLTTRON, or a CSV file.',
-        });
-    }
-  } finally {
-    await reader.close();
+  const kind = await kindOf(reader);
+  if (kind !== 'unknown') return { kind, reader };
+  await reader.close();
+  throw new EmdcError({
+    code: 'import-source',
+    message: `${redactUrl(from)} has neither EMDC's tables nor topics, meta and data`,
+    hint: 'Name a database of EMDC or of VOLTTRON, or a CSV file.',
+  });
+}
+
+interface SourceOptions extends ImportOptions {
+  readonly timezone: string;
+  readonly headers: ReadonlyMap<string, string>;
+}
+
+function importFrom(source: Source, options: SourceOptions): Promise<Report> {
+  switch (source.kind) {
+    case 'csv':
+      return importCsv({ ...options, file: source.file });
+    case 'emdc':
+      return importEmdc({ ...options, reader: source.reader });
+    case 'emdc-0.1':
+      return importFirstEdition({ ...options, reader: source.reader });
+    case 'ancestor':
+      return importAncestor({ ...options, reader: source.reader });
   }
 }
 

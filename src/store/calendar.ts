@@ -40,8 +40,8 @@ function localDayIn(timezone: string): (time: number) => string {
 function startOfDay(dayAt: (time: number) => string, time: number): number {
   const day = dayAt(time);
   let from = time;
-  // A day has at most 25 hours, or 24 more where a zone skips a date.
-  while (dayAt(from) === day) from -= DAY_MS;
+  // Half days, so that a day of 23 hours is not stepped over.
+  while (dayAt(from) === day) from -= DAY_MS / 2;
   return firstAfter(dayAt, dayAt(from), from);
 }
 

@@ -82,7 +82,7 @@ describe('from MySQL', { skip: skipMysql }, () => {
     const target = makeSqliteDatabase();
     t.after(() => Promise.all([source.drop(), target.drop()]));
     for (const file of ['topics', 'meta', 'data', 'volttron_table_definitions'])
-      await source.run(readFileSync(`${packageRoot}test/import/fixtures/ancestor/${file}.sql`, 'utf8'));
+      await source.run(readFileSync(`${packageRoot}test/golden/ancestor/${file}.sql`, 'utf8'));
     const report = await runImport(source.url, target);
     const [[rows]] = (await source.rows('SELECT count(*) FROM data')) as [[number]];
     assert.equal(report.readings, Number(rows));
@@ -120,7 +120,7 @@ test('an interrupted import goes on where it was', async (t) => {
   await assert.rejects(runImport(source.url, target, { failAt: 3 }), { code: 'away' });
   assert.deepEqual((await target.rows('SELECT count(*) FROM reading')).flat(), [39_998]);
   const report = await runImport(source.url, target);
-  assert.equal(report.readings, 5_007 - 2 + 0, 'only what was left');
+  assert.equal(report.readings, 5_007, 'only what was left');
   assert.deepEqual((await target.rows('SELECT count(*) FROM reading')).flat(), [45_005]);
   assert.deepEqual(await target.rows("SELECT * FROM setting WHERE name LIKE 'import%'"), []);
 });

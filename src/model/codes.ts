@@ -14,6 +14,7 @@ export const errorCodes = {
   'metric-layout': 'A metric cannot be decoded: its size does not fit its data type.',
   'which-meter': 'The configuration has several meters, or none of the given name: choose one by `--meter`.',
   'unknown-meter': 'No meter of the configuration has this name.',
+  'simulator-not-opened': 'The TCP port or serial port of `emdc simulate` cannot be opened.',
   'unknown-fault': '`emdc simulate` knows no fault of this name; `emdc simulate --help` lists them.',
   'modbus-timeout': 'The meter did not answer in time.',
   'modbus-unreachable':
@@ -25,7 +26,16 @@ export const errorCodes = {
   'modbus-aborted': 'The read was given up, because time was over or the collector was stopping.',
   'modbus-bad-request': 'A request that Modbus does not allow was not sent.',
   'database-url': '`database.url` names no database that EMDC knows.',
-  'no-database': 'There is no database file of that name to import from.',
+  'no-such-file': 'A file that a command was to read is not there; the message says where it was looked for.',
+  'serialport-missing': 'The optional package `serialport` could not be loaded; the message says how to install it.',
+  'database-older':
+    'The database was made by EMDC 0.1, whose tables are others: `emdc import --from` it into a new one.',
+  'no-database': 'There is no database of that name to import from.',
+  'import-source': '`emdc import --from` names a database that is neither of EMDC nor of VOLTTRON.',
+  'export-source': '`database.url` names no database of this EMDC to export from.',
+  'export-format': 'This format can only be written to a file.',
+  'too-many-rows': 'A sheet of a workbook holds 1,048,576 rows: export CSV or Parquet, or less at a time.',
+  'csv-columns': 'The CSV file lacks a column; `--map-columns` says which of its columns is which.',
   'database-newer': 'The database was migrated by a newer EMDC: upgrade this one, or restore a backup.',
   'database-away': 'The database does not answer; readings go to the spool.',
   'migration-edited':

@@ -34,7 +34,7 @@ const ownFiles = [
 const unwanted = /\.(map|ts|mts|cts|md|markdown|tsbuildinfo)$|(^|\/)(test|tests|docs|example|examples|\.github)$/i;
 
 /** Prisma brings its compiler for five databases, in two sizes and two module systems, each 2–5 MB. */
-const prismaRuntime = /^client\.mjs$|^query_compiler_small_bg\.(sqlite|postgresql|mysql)(\.wasm-base64)?\.mjs$/;
+const prismaRuntime = /^client\.js$|^query_compiler_small_bg\.(sqlite|postgresql|mysql)(\.wasm-base64)?\.mjs$/;
 
 /** Fills `folder`, which must not exist. */
 export function bundle(folder: string, { withNode = false }: { readonly withNode?: boolean } = {}): void {

@@ -238,13 +238,18 @@ function spreadOut(recorder: Recorder, { database, meters }: Config, clock: Cloc
 
 /** Says at once when a link cannot keep up; what fits is said for those who look. */
 function logLoads(meters: readonly Meter[], pollers: ReadonlyMap<string, MeterPoller>, log: Log): void {
-  const loads = meters.map((meter) => ({
-    link: linkKeyOf(meter),
-    requests: pollers.get(meter.name)?.plan.blocks.length ?? 0,
-    roundTripMs: null,
-    pauseMs: meter.pauseMs,
-    intervalMs: meter.schedule.intervalMs,
-  }));
+  const loads = meters.map((meter) => {
+    const blocks = pollers.get(meter.name)?.plan.blocks ?? [];
+    const { endpoint } = meter;
+    return {
+      link: linkKeyOf(meter),
+      requests: blocks.length,
+      roundTripMs: null,
+      pauseMs: meter.pauseMs,
+      intervalMs: meter.schedule.intervalMs,
+      ...(endpoint?.type === 'serial' ? { serial: { line: endpoint.line, blocks } } : {}),
+    };
+  });
   for (const load of linkLoads(loads)) {
     if (load.verdict === 'fits') log.debug(explainLoad(load));
     else {

@@ -5,6 +5,7 @@
 // config/prometheus/rules.yaml has the rule for the spool itself.
 
 import { DATA_SOURCE_UID, type Sql } from './dialect.js';
+import { ROLLUP_LAG_MINUTES } from './series.js';
 
 interface Rule {
   readonly uid: string;
@@ -19,17 +20,16 @@ interface Rule {
 }
 
 export function alertQueries(sql: Sql): readonly Rule[] {
-  const weekAgo = sql.plus(sql.now, -7 * 1_440);
-  const hourAgo = sql.plus(sql.now, -60);
+  const hoursAgo = sql.plus(sql.now, -ROLLUP_LAG_MINUTES);
   return [
     {
       uid: 'emdc-meter-silent',
       title: 'Meter silent',
       // A meter that has said nothing for a week is taken to be gone.
-      query: `SELECT l.meter AS name, 1e0 * (${sql.seconds(sql.now)} - ${sql.seconds('max(l.time)')}) AS age
+      query: `SELECT l.meter AS name, 1e0 * min(l.age_seconds) AS age
 FROM latest_measurement l
 GROUP BY l.meter
-HAVING max(l.time) > ${weekAgo}`,
+HAVING min(l.age_seconds) < ${7 * 86_400}`,
       is: 'gt',
       than: 600,
       for: '0s',
@@ -39,22 +39,24 @@ HAVING max(l.time) > ${weekAgo}`,
     {
       uid: 'emdc-coverage',
       title: 'Coverage under 95 %',
-      // Quarters that began in the last hour: the oldest of them 45 to 60 minutes ago.
-      query: `SELECT m.name AS name, 100e0 * sum(c.stored) / sum(c.expected) AS coverage
-FROM coverage_quarter c JOIN meter m ON m.id = c.meter_id
-WHERE c.hour > ${sql.plus(sql.now, -120)} AND c.bucket > ${hourAgo}
+      // The newest quarters that are counted; SQLite's are counted at most an hour late.
+      query: `SELECT m.name AS name, 100e0 * sum(CASE WHEN c.reason = '' THEN c.readings ELSE 0 END) / sum(c.readings) AS coverage
+FROM meter m JOIN coverage_quarter c ON c.meter_id = m.id AND c.bucket > ${hoursAgo}
+WHERE m.retired IS NULL
 GROUP BY m.name
-HAVING sum(c.expected) > 0`,
+HAVING sum(c.readings) > 0`,
       is: 'lt',
       than: 95,
       for: '10m',
       noData: 'OK',
-      summary: 'Less than 95 % of the last hour of meter {{ .Labels.name }} is in the database.',
+      summary: 'Less than 95 % of the newest hours of meter {{ .Labels.name }} is in the database.',
     },
     {
       uid: 'emdc-nothing-arrives',
       title: 'Nothing arrives for an hour',
-      query: `SELECT 1e0 * (${sql.seconds(sql.now)} - ${sql.seconds('max(p.slot)')}) AS age FROM poll p`,
+      query: `SELECT 1e0 * (${sql.seconds(sql.now)} - ${sql.seconds('max(n.slot)')}) AS age FROM (
+  SELECT (SELECT p.slot FROM poll p WHERE p.meter_id = m.id AND p.slot > ${sql.plus(sql.now, -7 * 1_440)} ORDER BY p.slot DESC LIMIT 1) AS slot FROM meter m
+) n`,
       is: 'gt',
       than: 3_600,
       for: '0s',

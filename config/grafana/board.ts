@@ -2,7 +2,8 @@
 
 import * as dashboard from '@grafana/grafana-foundation-sdk/dashboard';
 import type { Sql } from './dialect.js';
-import { METERS } from './latest.js';
+import { METER_IDS_QUERY, METERS } from './latest.js';
+import { METER_IDS } from './metrics.js';
 
 /** Series and rows are named by these, of t (topic) and m (meter). */
 export const BY_METER = 'm.name';
@@ -48,6 +49,9 @@ export function meters(sql: Sql, several: boolean): dashboard.QueryVariableBuild
     .includeAll(several);
   return several ? variable.current(ALL) : variable;
 }
+
+/** The ids of the meters that `meters` chose. */
+export const meterIds = (sql: Sql): dashboard.QueryVariableBuilder => ids(sql, METER_IDS, METER_IDS_QUERY);
 
 /** Topic ids of the chosen meters. */
 export function ids(sql: Sql, name: string, query: string): dashboard.QueryVariableBuilder {

@@ -1,7 +1,7 @@
 // Dashboard: what was to be read, what was stored, and why the rest is missing.
 
 import type * as dashboard from '@grafana/grafana-foundation-sdk/dashboard';
-import { base, meters } from './board.js';
+import { base, meterIds, meters } from './board.js';
 import type { Sql } from './dialect.js';
 import { lines, note, rows } from './panels.js';
 import * as quality from './quality.js';
@@ -25,6 +25,7 @@ export function dataQuality(sql: Sql): dashboard.Dashboard {
     from: 'now-24h',
   })
     .withVariable(meters(sql, true))
+    .withVariable(meterIds(sql))
     .withPanel(
       rows(sql, {
         title: 'Meters',

@@ -35,10 +35,10 @@ export interface Sql {
   seconds(time: string): string;
   /** Seconds since 1970 of the start of the hour. */
   hour(time: string): string;
+  /** What the poll p has at the position of the topic t: a number, or NULL. */
+  readonly reading: string;
   readonly now: string;
   plus(time: string, minutes: number): string;
-  /** A topic's newest value at times that meet the condition (`< …` or `<= …`); as one value. */
-  newestValue(topicId: string, condition: string): string;
   /** The greater of two values. */
   greatest(a: string, b: string): string;
   query(refId: string, sql: string, format: Format): object;
@@ -52,8 +52,6 @@ const grafanaSql = (dataSource: common.DataSourceRef) => ({
   rangeSeconds: '($__unixEpochTo() - $__unixEpochFrom())',
   grouped: (time: string) => `$__timeGroup(${time}, $__interval)`,
   greatest: (a: string, b: string) => `greatest(${a}, ${b})`,
-  newestValue: (topicId: string, condition: string) =>
-    `(SELECT r.value FROM reading r WHERE r.topic_id = ${topicId} AND r.ts ${condition} ORDER BY r.ts DESC LIMIT 1)`,
   query: (refId: string, rawSql: string, format: Format) => ({
     refId,
     datasource: dataSource,
@@ -72,6 +70,7 @@ const postgresql: Sql = {
   intervalSeconds: '($__interval_ms / 1000)',
   seconds: (time) => `extract(epoch FROM ${time})`,
   hour: (time) => `extract(epoch FROM date_trunc('hour', ${time}, 'UTC'))`,
+  reading: 'p.readings[t.position + 1]',
   now: 'now()',
   plus: (time, minutes) => `${time} + INTERVAL '${minutes} minutes'`,
 };
@@ -84,6 +83,7 @@ const mysql: Sql = {
   intervalSeconds: '($__interval_ms DIV 1000)',
   seconds: (time) => `UNIX_TIMESTAMP(${time})`,
   hour: (time) => `UNIX_TIMESTAMP(${time}) DIV 3600 * 3600`,
+  reading: "CAST(JSON_VALUE(p.readings, CONCAT('$[', t.position, ']')) AS DOUBLE)",
   now: 'UTC_TIMESTAMP(3)',
   plus: (time, minutes) => `${time} + INTERVAL ${minutes} MINUTE`,
 };
@@ -104,14 +104,10 @@ const sqlite: Sql = {
   intervalSeconds: '($__interval_ms / 1000)',
   seconds: (time) => `(${time} / 1000)`,
   hour: (time) => `${time} / 3600000 * 3600`,
+  reading: 'CAST(p.readings ->> t.position AS REAL)',
   now: '(unixepoch() * 1000)',
   plus: (time, minutes) => `${time} + ${minutes * 60_000}`,
   greatest: (a, b) => `max(${a}, ${b})`,
-  // Not from the view `reading`, of which SQLite would read all.
-  newestValue: (topicId, condition) => `coalesce(
-    (SELECT r.value FROM reading_recent r WHERE r.topic_id = ${topicId} AND r.ts ${condition}
-      AND r.ts >= (SELECT value FROM upkeep WHERE name = 'moved_until') ORDER BY r.ts DESC LIMIT 1),
-    (SELECT r.value FROM reading_history r WHERE r.topic_id = ${topicId} AND r.ts ${condition} ORDER BY r.ts DESC LIMIT 1))`,
   query: (refId, text, format) => ({
     refId,
     datasource: sqliteSource,

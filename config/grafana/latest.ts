@@ -18,12 +18,17 @@ ORDER BY 1`;
 }
 
 /** Columns name, value, unit, age (seconds): everything that a meter measures. */
-export function newestValues(sql: Sql): string {
-  return `SELECT l.metric AS name, l.value AS value, l.unit AS unit, ${sql.seconds(sql.now)} - ${sql.seconds('l.time')} AS age
+export function newestValues(): string {
+  return `SELECT l.metric AS name, l.value AS value, l.unit AS unit, l.age_seconds AS age
 FROM latest_measurement l
 WHERE l.meter IN (\${meter:sqlstring})
 ORDER BY 1`;
 }
+
+/** Ids of the chosen meters; and 0, which is none, so that the list is not empty. */
+export const METER_IDS_QUERY =
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: Grafana's own
+  'SELECT id FROM meter WHERE name IN (${meter:sqlstring}) UNION ALL SELECT 0 ORDER BY 1';
 
 /** Meter names. */
 export const METERS = 'SELECT name FROM meter ORDER BY name';

@@ -1,7 +1,7 @@
 // Dashboard: what one meter measures.
 
 import type * as dashboard from '@grafana/grafana-foundation-sdk/dashboard';
-import { BY_METRIC, base, ids, meters, RELATIVE_ONLY } from './board.js';
+import { BY_METRIC, base, ids, meterIds, meters, RELATIVE_ONLY } from './board.js';
 import type { Sql } from './dialect.js';
 import { counterIds, freshValues, newestValues, topicIds } from './latest.js';
 import { ENERGY_VARIABLE, type MetricGroup, meterGroups } from './metrics.js';
@@ -16,6 +16,7 @@ export function meter(sql: Sql): dashboard.Dashboard {
     from: 'now-24h',
   })
     .withVariable(meters(sql, false))
+    .withVariable(meterIds(sql))
     .withVariable(ids(sql, ENERGY_VARIABLE, counterIds()));
   for (const group of Object.values(meterGroups)) {
     built.withVariable(ids(sql, group.variable, topicIds(group.metrics)));
@@ -93,7 +94,7 @@ export function meter(sql: Sql): dashboard.Dashboard {
       rows(sql, {
         title: 'Newest values',
         description: 'Every metric of the meter, in its own unit.',
-        query: newestValues(sql),
+        query: newestValues(),
         width: 12,
         height: 12,
         columns: [

@@ -13,6 +13,9 @@ export interface MetricGroup {
 const phases = (prefix: string, ...suffixes: string[]) => suffixes.map((suffix) => `${prefix}${suffix}`);
 const perPhase = (name: string) => [name, ...phases(`${name}_`, 'A', 'B', 'C')];
 
+/** Hidden variable with the ids of the chosen meters. */
+export const METER_IDS = 'meter_ids';
+
 export const power: MetricGroup = { variable: 'power_ids', title: 'Power', metrics: ['W'], unit: 'watt' };
 
 /** The first of these that a meter has is what it has taken in. */

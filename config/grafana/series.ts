@@ -1,30 +1,37 @@
 // Queries for values over time and for energy. Short ranges are drawn from readings, long ones from the 15-minute rollups,
 // and the newest hours, of which there are no rollups yet, always from readings. A gap is drawn as a gap.
 //
-// Topics come as a list of ids from a hidden variable and not by a join: MySQL and MariaDB read a joined topic's whole
-// history, whatever the range, and a listed topic's range only.
+// Meters and topics come as lists of ids from hidden variables and not by a join: MySQL and MariaDB read a joined topic's
+// whole history, whatever the range, and a listed topic's range only.
 
 import type { Sql } from './dialect.js';
-import { toBaseUnit } from './metrics.js';
+import { METER_IDS, toBaseUnit } from './metrics.js';
 
 /** Ranges up to here are drawn from readings: some 60,000 of them per topic at one a second and 1,000 points. */
 const READINGS_UP_TO_S = 2 * 86_400;
 
-/** Rollups are made of hours that are over: of what is older than this, there are some. */
-const ROLLUP_LAG_MINUTES = 180;
-const DAY_MINUTES = 1_440;
+/** What is older than this has rollups (SQLite makes them at most an hour late). */
+export const ROLLUP_LAG_MINUTES = 180;
+
+const LONGEST_DAY_MINUTES = 25 * 60;
 
 /** Longer gaps between points are drawn as gaps, even where every point is a quarter of an hour. */
 export const GAP_S = 900;
 
 export const idsOf = (variable: string): string => `\${${variable}:csv}`;
 
+/** Condition on rollups r: of the chosen meters and the listed topics. */
+const ofTopics = (variable: string): string =>
+  `r.meter_id IN (${idsOf(METER_IDS)}) AND r.topic_id IN (${idsOf(variable)})`;
+
+const TOPICS = 'JOIN topic t ON t.id = r.topic_id JOIN meter m ON m.id = t.meter_id';
+
 /** Columns time, metric (the series' name), value. `label` is made of t (topic) and m (meter). */
 export function valuesOverTime(sql: Sql, options: { variable: string; label: string }): string {
   return `WITH points AS (
   SELECT ${sql.grouped('at')} AS time, topic_id, sum(total) / sum(n) AS value
   FROM (
-${weighted(sql, idsOf(options.variable))}
+${weighted(sql, options.variable)}
   ) parts
   GROUP BY 1, 2
 )
@@ -32,18 +39,19 @@ ${withGaps(sql, options.label)}`;
 }
 
 /** Columns at, topic_id, total, n: readings, or rollups where the range is long. */
-function weighted(sql: Sql, ids: string): string {
-  const newestRollup = `(SELECT max(b.bucket) FROM rollup b WHERE b.topic_id IN (${ids}) AND b.bucket > ${sql.plus(sql.now, -DAY_MINUTES)})`;
+function weighted(sql: Sql, variable: string): string {
   const lag = sql.plus(sql.now, -ROLLUP_LAG_MINUTES);
-  return `    SELECT r.ts AS at, r.topic_id, r.value AS total, 1 AS n FROM reading r
-    WHERE r.topic_id IN (${ids}) AND ${sql.inRange('r.ts')} AND ${sql.rangeSeconds} <= ${READINGS_UP_TO_S}
+  const newestRollup = `(SELECT max(r.bucket) FROM rollup r WHERE ${ofTopics(variable)} AND r.bucket > ${lag})`;
+  const polls = `SELECT p.slot AS at, t.id AS topic_id, ${sql.reading} AS total, 1 AS n
+    FROM poll p JOIN topic t ON t.meter_id = p.meter_id AND t.id IN (${idsOf(variable)})
+    WHERE p.meter_id IN (${idsOf(METER_IDS)}) AND ${sql.inRange('p.slot')} AND ${sql.reading} IS NOT NULL`;
+  return `    ${polls} AND ${sql.rangeSeconds} <= ${READINGS_UP_TO_S}
     UNION ALL
-    SELECT b.bucket, b.topic_id, b.mean * b.count, b.count FROM rollup b
-    WHERE b.topic_id IN (${ids}) AND ${sql.inRange('b.bucket')} AND ${sql.rangeSeconds} > ${READINGS_UP_TO_S}
+    SELECT r.bucket, r.topic_id, r.mean * r.count, r.count FROM rollup r
+    WHERE ${ofTopics(variable)} AND ${sql.inRange('r.bucket')} AND ${sql.rangeSeconds} > ${READINGS_UP_TO_S}
     UNION ALL
-    SELECT r.ts, r.topic_id, r.value, 1 FROM reading r
-    WHERE r.topic_id IN (${ids}) AND ${sql.inRange('r.ts')} AND r.ts > ${lag} AND ${sql.rangeSeconds} > ${READINGS_UP_TO_S}
-      AND r.ts >= coalesce(${sql.plus(newestRollup, 15)}, ${lag})`;
+    ${polls} AND ${sql.rangeSeconds} > ${READINGS_UP_TO_S}
+      AND p.slot > ${lag} AND p.slot >= coalesce(${sql.plus(newestRollup, 15)}, ${lag})`;
 }
 
 /** From points (time, topic_id, value): one row without a value in each gap, so that no line is drawn across it. */
@@ -63,12 +71,24 @@ ORDER BY 1`;
 
 /** Columns time, metric, value: what the counters ran forward in each interval. */
 export function energyOverTime(sql: Sql, options: { variable: string; label: string }): string {
-  const ids = idsOf(options.variable);
   return `SELECT e.time AS time, ${options.label} AS metric, e.consumption * ${toBaseUnit('t.unit')} AS value
 FROM (
-  SELECT ${sql.grouped('q.time')} AS time, q.topic_id, sum(q.consumption) AS consumption
-  FROM counter_quarter q WHERE q.topic_id IN (${ids}) AND ${sql.inRange('q.time')}
+  SELECT ${sql.grouped('r.bucket')} AS time, r.topic_id, sum(r.increase) AS consumption
+  FROM rollup r WHERE ${ofTopics(options.variable)} AND ${sql.inRange('r.bucket')}
   GROUP BY 1, 2
+) e JOIN topic t ON t.id = e.topic_id JOIN meter m ON m.id = t.meter_id
+ORDER BY 1`;
+}
+
+/** Columns time, metric, value: what the counters ran forward on each day of the site's calendar that lies in the range, if only in part. */
+export function energyByDay(sql: Sql, options: { variable: string; label: string }): string {
+  return `SELECT ${sql.seconds('e.starts')} AS time, ${options.label} AS metric, e.consumption * ${toBaseUnit('t.unit')} AS value
+FROM (
+  SELECT c.starts, r.topic_id, sum(r.increase) AS consumption
+  FROM calendar c JOIN rollup r ON r.bucket >= c.starts AND r.bucket < c.ends
+  WHERE ${ofTopics(options.variable)} AND r.bucket > ${sql.plus(sql.from, -LONGEST_DAY_MINUTES)}
+    AND c.ends > ${sql.from} AND c.starts <= ${sql.to}
+  GROUP BY c.starts, r.topic_id
 ) e JOIN topic t ON t.id = e.topic_id JOIN meter m ON m.id = t.meter_id
 ORDER BY 1`;
 }
@@ -79,17 +99,20 @@ ORDER BY 1`;
  */
 export function energyInRange(sql: Sql, options: { variable: string; label: string }): string {
   const ids = idsOf(options.variable);
-  const quarter = `(SELECT ${sql.plus('b.bucket', 15)} FROM rollup b WHERE b.topic_id = t.id AND b.bucket < ${sql.to} ORDER BY b.bucket DESC LIMIT 1)`;
+  const quarter = `(SELECT ${sql.plus('r.bucket', 15)} FROM rollup r WHERE r.meter_id = t.meter_id AND r.topic_id = t.id AND r.bucket < ${sql.to} ORDER BY r.bucket DESC LIMIT 1)`;
+  const newest = (before: string) => `(SELECT ${sql.reading} FROM poll p
+      WHERE p.meter_id = t.meter_id AND p.slot ${before} AND p.slot > ${sql.plus('t.opened', -60)} AND ${sql.reading} IS NOT NULL
+      ORDER BY p.slot DESC LIMIT 1)`;
   return `WITH counted AS (
-  SELECT q.topic_id, sum(q.consumption) AS consumption FROM counter_quarter q
-  WHERE q.topic_id IN (${ids}) AND q.time >= ${sql.from} AND q.time < ${sql.to}
-  GROUP BY q.topic_id
+  SELECT r.topic_id, sum(r.increase) AS consumption FROM rollup r
+  WHERE ${ofTopics(options.variable)} AND r.bucket >= ${sql.from} AND r.bucket < ${sql.to}
+  GROUP BY r.topic_id
 ), open_end AS (
-  SELECT t.id, t.counter_range, ${sql.greatest(`coalesce(${quarter}, ${sql.from})`, sql.from)} AS since
+  SELECT t.id, t.meter_id, t.position, t.counter_range, ${sql.greatest(`coalesce(${quarter}, ${sql.from})`, sql.from)} AS opened
   FROM topic t WHERE t.id IN (${ids}) AND ${sql.to} > ${sql.plus(sql.now, -ROLLUP_LAG_MINUTES)}
 ), newest AS (
-  SELECT o.id, o.counter_range, ${sql.newestValue('o.id', '< o.since')} AS start_value, ${sql.newestValue('o.id', `<= ${sql.to}`)} AS end_value
-  FROM open_end o
+  SELECT t.id, t.counter_range, ${newest('< t.opened')} AS start_value, ${newest(`<= ${sql.to}`)} AS end_value
+  FROM open_end t
 )
 SELECT ${options.label} AS name, (coalesce(c.consumption, 0e0) + CASE
   WHEN n.end_value >= n.start_value AND (n.counter_range IS NULL OR n.end_value - n.start_value <= n.counter_range / 2) THEN n.end_value - n.start_value
@@ -104,10 +127,10 @@ ORDER BY 1`;
 export function siteDemand(sql: Sql, variable: string): string {
   return `SELECT ${sql.grouped('d.bucket')} AS time, max(d.demand) AS value
 FROM (
-  SELECT b.bucket, sum(b.mean * ${toBaseUnit('t.unit')}) AS demand
-  FROM rollup b JOIN topic t ON t.id = b.topic_id
-  WHERE b.topic_id IN (${idsOf(variable)}) AND ${sql.inRange('b.bucket')}
-  GROUP BY b.bucket
+  SELECT r.bucket, sum(r.mean * ${toBaseUnit('t.unit')}) AS demand
+  FROM rollup r JOIN topic t ON t.id = r.topic_id
+  WHERE ${ofTopics(variable)} AND ${sql.inRange('r.bucket')}
+  GROUP BY r.bucket
 ) d
 GROUP BY 1
 ORDER BY 1`;
@@ -116,9 +139,9 @@ ORDER BY 1`;
 /** Columns name, time and value: each meter's quarter of an hour with the highest mean power, and that of all together. */
 export function peakDemand(sql: Sql, variable: string): string {
   return `WITH demand AS (
-  SELECT b.bucket, m.name, b.mean * ${toBaseUnit('t.unit')} AS value
-  FROM rollup b JOIN topic t ON t.id = b.topic_id JOIN meter m ON m.id = t.meter_id
-  WHERE b.topic_id IN (${idsOf(variable)}) AND ${sql.inRange('b.bucket')}
+  SELECT r.bucket, m.name, r.mean * ${toBaseUnit('t.unit')} AS value
+  FROM rollup r ${TOPICS}
+  WHERE ${ofTopics(variable)} AND ${sql.inRange('r.bucket')}
 ), ranked AS (
   SELECT name, bucket, value, row_number() OVER (PARTITION BY name ORDER BY value DESC, bucket) AS place
   FROM (
@@ -134,9 +157,9 @@ SELECT name, ${sql.seconds('bucket')} * 1000 AS at, value FROM ranked WHERE plac
 export function hourlyPower(sql: Sql, variable: string): string {
   return `SELECT h.time AS time, sum(h.power) AS value
 FROM (
-  SELECT ${sql.hour('b.bucket')} AS time, b.topic_id, sum(b.mean * b.count) / sum(b.count) * max(${toBaseUnit('t.unit')}) AS power
-  FROM rollup b JOIN topic t ON t.id = b.topic_id
-  WHERE b.topic_id IN (${idsOf(variable)}) AND ${sql.inRange('b.bucket')}
+  SELECT ${sql.hour('r.bucket')} AS time, r.topic_id, sum(r.mean * r.count) / sum(r.count) * max(${toBaseUnit('t.unit')}) AS power
+  FROM rollup r JOIN topic t ON t.id = r.topic_id
+  WHERE ${ofTopics(variable)} AND ${sql.inRange('r.bucket')}
   GROUP BY 1, 2
 ) h
 GROUP BY 1

@@ -1,12 +1,20 @@
 // Dashboard: power and energy of all meters.
 
 import type * as dashboard from '@grafana/grafana-foundation-sdk/dashboard';
-import { BY_METER, base, ids, meters, RELATIVE_ONLY } from './board.js';
+import { BY_METER, base, ids, meterIds, meters, RELATIVE_ONLY } from './board.js';
 import type { Sql } from './dialect.js';
 import { energyIds, freshValues, topicIds } from './latest.js';
 import { ENERGY_VARIABLE, power } from './metrics.js';
 import { figures, hoursOfDay, lines, rows } from './panels.js';
-import { energyInRange, energyOverTime, hourlyPower, peakDemand, siteDemand, valuesOverTime } from './series.js';
+import {
+  energyByDay,
+  energyInRange,
+  energyOverTime,
+  hourlyPower,
+  peakDemand,
+  siteDemand,
+  valuesOverTime,
+} from './series.js';
 
 export function site(sql: Sql): dashboard.Dashboard {
   const byMeter = { variable: power.variable, label: BY_METER };
@@ -14,6 +22,7 @@ export function site(sql: Sql): dashboard.Dashboard {
   const calendar = { query: energy, unit: 'watth', width: 6, height: 6, description: RELATIVE_ONLY };
   return base({ uid: 'emdc-site', title: 'Site', description: 'Power and energy of all meters.', from: 'now-24h' })
     .withVariable(meters(sql, true))
+    .withVariable(meterIds(sql))
     .withVariable(ids(sql, power.variable, topicIds(power.metrics)))
     .withVariable(ids(sql, ENERGY_VARIABLE, energyIds()))
     .withPanel(
@@ -43,6 +52,18 @@ export function site(sql: Sql): dashboard.Dashboard {
         bars: true,
         interval: '1h',
         points: 100,
+      }),
+    )
+    .withPanel(
+      lines(sql, {
+        title: 'Energy by day',
+        description: "Days of the site's calendar (`timezone` of the configuration).",
+        query: energyByDay(sql, { variable: ENERGY_VARIABLE, label: BY_METER }),
+        unit: 'watth',
+        width: 12,
+        height: 9,
+        bars: true,
+        interval: '1d',
       }),
     )
     .withPanel(

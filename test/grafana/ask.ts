@@ -77,8 +77,8 @@ async function mysqlSession(url: string): Promise<Session> {
     decimalAsNumber: true,
     initSql: ["SET time_zone = '+00:00'", 'SET NAMES utf8mb4 COLLATE utf8mb4_unicode_ci'],
   });
-  await connection.query('ANALYZE TABLE reading, rollup, poll, gap, topic, meter');
-  const [{ count }] = await connection.query('SELECT count(*) AS count FROM reading');
+  await connection.query('ANALYZE TABLE rollup, poll, gap, topic, meter, coverage_quarter');
+  const [{ count }] = await connection.query('SELECT count(*) AS count FROM rollup');
   return {
     async ask(sql) {
       const rows: unknown[][] & { meta: readonly mariadb.FieldInfo[] } = await connection.query({
@@ -89,7 +89,7 @@ async function mysqlSession(url: string): Promise<Session> {
     },
     async fullScans(sql) {
       const plan: { table: string | null; type: string | null }[] = await connection.query(`EXPLAIN ${sql}`);
-      const whole = plan.filter(({ table, type }) => /^[rbpgn]$/.test(table ?? '') && type === 'ALL');
+      const whole = plan.filter(({ table, type }) => /^[rpcgn]$/.test(table ?? '') && type === 'ALL');
       // What was read by index, and not what EXPLAIN says of it: "ref" may be a topic's whole history.
       const read = async () => {
         const rows: { Variable_name: string; Value: string }[] = await connection.query(
@@ -101,7 +101,7 @@ async function mysqlSession(url: string): Promise<Session> {
       await connection.query(sql);
       const steps = (await read()) - before;
       const scans = whole.map(({ table }) => `ALL on ${table}`);
-      return steps > count / 3 ? [...scans, `${steps} rows read where the database has ${count} readings`] : scans;
+      return steps > count / 3 ? [...scans, `${steps} rows read where the database has ${count} rollups`] : scans;
     },
     close: () => connection.end(),
   };
@@ -118,7 +118,7 @@ function sqliteSession(url: string): Session {
     ask: async (sql) => ask(sql),
     async fullScans(sql) {
       const steps = ask(`EXPLAIN QUERY PLAN ${sql}`).rows.map((row) => String(row[3]));
-      return steps.filter((step) => /^SCAN (r|b|p|g|q|n|rollup|poll|gap|reading\w*)\b/.test(step));
+      return steps.filter((step) => /^SCAN (r|p|c|g|rollup|poll|gap|coverage_quarter)\b/.test(step));
     },
     close: async () => connection.close(),
   };

@@ -80,6 +80,7 @@ function pollOf(info: MeterInfo, slot: number, reasons: ReadonlyMap<number, Miss
 export async function writeSite(store: Store, now: number): Promise<number> {
   const newest = now - (now % MINUTE_MS);
   const first = newest - HOURS * HOUR_MS;
+  await store.setMeters(meters, first);
   let polls: Poll[] = [];
   for (let slot = first; slot <= newest; slot += MINUTE_MS) {
     const minute = slot / MINUTE_MS;

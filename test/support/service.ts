@@ -67,7 +67,7 @@ export class ServiceInHand implements Service {
     return {
       status: 'ok',
       reasons: [],
-      version: '0.1.0',
+      version: '0.2.0',
       startedAt: this.now() - 3_600_000,
       uptimeSeconds: 3600,
       schedule: { last: this.now(), next: this.now() + 15_000, cycles: 240, missed: 1, overran: 2, lastDurationMs: 41 },

@@ -151,7 +151,7 @@ SELECT coalesce(l.slot, r.last_ts) AS `time`, l.meter AS meter, l.metric AS metr
   TIMESTAMPDIFF(MICROSECOND, coalesce(l.slot, r.last_ts), UTC_TIMESTAMP(3)) / 1e6 AS age_seconds
 FROM (
   SELECT t.id, t.meter_id, t.position, m.name AS meter, t.metric, t.name AS topic, t.unit,
-    (SELECT p.slot FROM poll p WHERE p.meter_id = t.meter_id AND p.slot > (SELECT max(n.slot) FROM poll n WHERE n.meter_id = t.meter_id) - INTERVAL 1 HOUR
+    (SELECT p.slot FROM poll p WHERE p.meter_id = t.meter_id AND p.slot > (SELECT n.slot FROM poll n WHERE n.meter_id = t.meter_id ORDER BY n.slot DESC LIMIT 1) - INTERVAL 1 HOUR
        AND CAST(JSON_VALUE(p.readings, CONCAT('$[', t.position, ']')) AS DOUBLE) IS NOT NULL ORDER BY p.slot DESC LIMIT 1) AS slot,
     (SELECT r.bucket FROM rollup r WHERE r.meter_id = t.meter_id AND r.topic_id = t.id ORDER BY r.bucket DESC LIMIT 1) AS bucket
   FROM topic t JOIN meter m ON m.id = t.meter_id WHERE t.retired IS NULL AND m.retired IS NULL

@@ -11,6 +11,9 @@ const PIECE = 64 * 1024;
 /** For sending a whole answer. */
 const SEND_TIMEOUT_MS = 60_000;
 
+/** What node says when the caller closed the connection, or was cut off. */
+const CALLER_GONE: readonly string[] = ['ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET', 'EPIPE', 'ABORT_ERR'];
+
 /**
  * The offer that the caller likes best (RFC 9110 §12.5.1); the first one without a wish, or with none that can be met.
  * Parameters but the weight are left out before: Prometheus asks for `application/openmetrics-text;version=1.0.0;escaping=…`
@@ -33,7 +36,7 @@ export async function sendPieces(response: Response, pieces: Iterable<string>): 
   try {
     await pipeline(body, response, { signal: AbortSignal.timeout(SEND_TIMEOUT_MS) });
   } catch (error) {
-    if (!response.destroyed) throw error;
+    if (!(error instanceof Error && 'code' in error && CALLER_GONE.includes(String(error.code)))) throw error;
   }
 }
 

@@ -45,11 +45,11 @@ export function problemDocument(problem: HttpProblem): string {
 export function problemHandler(log: Log) {
   // Express knows an error handler by its four parameters.
   return (error: unknown, request: Request, response: Response, _next: NextFunction): void => {
-    if (response.headersSent) {
+    const problem = error instanceof HttpProblem ? error : unexpected(error, request, log);
+    if (response.headersSent || response.destroyed) {
       response.destroy();
       return;
     }
-    const problem = error instanceof HttpProblem ? error : unexpected(error, request, log);
     response
       .status(problem.status)
       .set(problem.headers)

@@ -13,6 +13,7 @@ import { HEADER_TIMEOUT_MS, MAX_CONNECTIONS, startHttpServer } from '../../src/h
 import { systemClock } from '../../src/model/clock.js';
 import { EmdcError } from '../../src/model/errors.js';
 import { silentLog } from '../../src/model/log.js';
+import type { MeterInfo } from '../../src/model/meter.js';
 import { ask, openServer, sendRaw } from '../support/http.js';
 import { RecordingLog } from '../support/recording-log.js';
 import { meterInfo, metricInfo, ServiceInHand } from '../support/service.js';
@@ -144,6 +145,40 @@ test('one remote address is limited in its rate, loopback is not', async (t) => 
     ],
   );
   for (let i = 0; i < 20; i++) assert.equal((await ask(`http://127.0.0.1:${port}/ping`)).status, 200);
+});
+
+test('a fault while an answer is being made is logged with its stack, and the caller never takes it for whole', async (t) => {
+  const service = makeService();
+  service.poll(service.meters[0] as MeterInfo, Date.now(), [230]);
+  const log = new RecordingLog();
+  const { url } = await openServer(t, { service, log });
+  service.latest.recent = () => {
+    throw new Error('a fault on purpose');
+  };
+  const answer = await ask(`${url}/metric`, { headers: { accept: 'text/html' } }).catch((error: Error) => error);
+  assert.ok(answer instanceof Error || answer.status === 500);
+  const [line] = log.lines.filter(({ level }) => level === 'error');
+  assert.match(String(line?.fields['stack']), /a fault on purpose/);
+});
+
+test('callers who hang up in the middle of an answer are no fault', async (t) => {
+  const service = new ServiceInHand(
+    Array.from({ length: 400 }, (_, i) => meterInfo(`site/${i}`, [metricInfo('V')])),
+    () => Date.now(),
+  );
+  const log = new RecordingLog();
+  const { url, port } = await openServer(t, { service, log });
+  for (let i = 0; i < 5; i++) {
+    const socket = connect(port, '127.0.0.1').on('error', () => {});
+    socket.write('GET /metric HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\n\r\n');
+    await once(socket, 'readable');
+    socket.resetAndDestroy();
+  }
+  assert.equal((await ask(`${url}/ping`)).status, 200);
+  assert.deepEqual(
+    log.lines.filter(({ level }) => level === 'error'),
+    [],
+  );
 });
 
 test('binding elsewhere than loopback without a token is warned of', async (t) => {

@@ -29,7 +29,7 @@ test('the bundle runs from another folder, and makes a database', () => {
 test('every module of the program and every dependency loads from the bundle', () => {
   const modules = readdirSync(join(folder, 'dist/src'), { recursive: true, encoding: 'utf8' })
     // The program itself, and a worker's body, do their work when they are loaded.
-    .filter((file) => file.endsWith('.js') && file !== 'main.js' && !file.endsWith('-worker.js'))
+    .filter((file) => file.endsWith('.js') && file !== 'main.js' && !file.endsWith('worker.js'))
     // Of Prisma's generated clients, the store loads what it needs.
     .filter((file) => !file.includes('generated/') || file.endsWith('/client.js'))
     .map((file) => `./dist/src/${file}`);

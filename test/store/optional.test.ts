@@ -8,7 +8,7 @@ import { noon, sampleMeter, samplePoll } from './sample.js';
 import { makePostgresDatabase, skipPostgres } from './server-databases.js';
 
 describe('optional SQL', { skip: skipPostgres }, () => {
-  for (const name of ['timescaledb', 'citus']) {
+  for (const name of ['timescaledb']) {
     it(`${name}: on a server without it says so and changes nothing`, async (test) => {
       const database = await makePostgresDatabase();
       const store = await openStore({ url: database.url, log: silentLog });

@@ -8,7 +8,7 @@ import { openSqlite, type SqliteOptions } from './open.js';
 import { type Call, failureData, type LogLevel, OPENED, type Reply, type Request } from './worker-messages.js';
 
 const port = parentPort;
-if (port === null) throw new Error('sqlite-worker.js is started by the store, as a worker thread');
+if (port === null) throw new Error('sqlite/worker.js is started by the store, as a worker thread');
 
 const send = (reply: Reply): void => port.postMessage(reply);
 const logAt =

@@ -49,7 +49,7 @@ export const errorCodes = {
   'topic-refused': 'The database does not take the name of a meter or metric; its readings go to the dead-letter file.',
   'spool-in-use': 'Another collector uses this spool directory: give each its own.',
   'spool-unusable': 'The spool directory cannot be made or written.',
-  'http-port-taken': 'Somebody else listens on `http.port`: stop it, or choose another port.',
+  'http-port-taken': 'Another program listens on `http.port`: stop it, or choose another port.',
   'http-not-opened': 'HTTP cannot listen on `http.host`.',
   'http-certificate': 'The TLS certificate or key cannot be read or do not belong together.',
   unexpected: 'Not foreseen: a fault of EMDC. Please report it with the output of `EMDC_TRACE=1`.',

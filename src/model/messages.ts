@@ -17,7 +17,7 @@ export const messages = {
     level: 'info',
     meaning: 'The cycle in progress ends and is made durable, then everything closes, within 10 s.',
   },
-  'EMDC has stopped': { level: 'info', meaning: 'In order: nothing was left undone.' },
+  'EMDC has stopped': { level: 'info', meaning: 'Everything was closed in order.' },
   'stopping on …': { level: 'info', meaning: 'Which signal asked for it.' },
   'the collector cannot start: …': { level: 'error', meaning: 'With code and hint. Exit code 1; systemd tries again.' },
   'configuration: …': {
@@ -50,7 +50,7 @@ export const messages = {
       'A fault of EMDC. It ends and is started again; nothing that was said to be stored is lost. Please report it.',
   },
   'closing went wrong': { level: 'error', meaning: 'While stopping; the other parts are closed all the same.' },
-  'HTTP is open': { level: 'info', meaning: 'At this address.' },
+  'HTTP is open': { level: 'info', meaning: 'The address to ask.' },
   'HTTPS certificate taken over': { level: 'info', meaning: 'SIGHUP: new connections get it.' },
   'HTTPS certificate was not taken over, the old one stays in use': {
     level: 'error',
@@ -64,12 +64,16 @@ export const messages = {
     level: 'error',
     meaning: 'A fault of EMDC, in one HTTP request. Collection goes on.',
   },
-  'meter online': { level: 'info', meaning: 'It answered for the first time since the start.' },
+  'meter online': {
+    level: 'info',
+    meaning: 'The meter answered for the first time since the start; several within a second are one line.',
+  },
   'meter offline': {
     level: 'warn',
-    meaning: 'It stopped answering, and why. It is probed at growing intervals; said once.',
+    meaning:
+      'The meter stopped answering, and why. It is probed at growing intervals; logged once, and once for meters of one gateway that go away within a second.',
   },
-  'meter online again': { level: 'info', meaning: 'It answers again, and how long it did not.' },
+  'meter online again': { level: 'info', meaning: 'The meter answers again, and for how long it did not.' },
   'reading a meter broke down': {
     level: 'error',
     meaning: 'A fault of EMDC while reading this meter; the others go on.',
@@ -79,7 +83,10 @@ export const messages = {
     meaning:
       'These registers, or requests of this size, are not asked for again for a while; the rest is read in smaller requests.',
   },
-  'the meter takes what it refused before': { level: 'info', meaning: 'Tried again after a while, and it worked.' },
+  'the meter takes what it refused before': {
+    level: 'info',
+    meaning: 'The collector tried again after a while, and the meter answered.',
+  },
   'what meters refuse has to be learned anew': {
     level: 'warn',
     meaning: 'The file in which it is kept could not be read.',
@@ -90,18 +97,21 @@ export const messages = {
   },
   'slots were missed': {
     level: 'warn',
-    meaning: 'The collector was too busy or suspended at these times: nobody read, and the gap is on record.',
+    meaning: 'The collector was too busy or suspended at these times; a gap is recorded.',
   },
   'slots passed while the collector was down': {
     level: 'info',
-    meaning: 'Between the last stop and this start: the gap is on record.',
+    meaning: 'Between the last stop and this start; a gap is recorded.',
   },
   'the clock stepped, or the machine slept': {
     level: 'warn',
     meaning: 'The schedule goes on by the new time; slots are neither doubled nor made up.',
   },
   'database connected': { level: 'info', meaning: 'For the first time since the start.' },
-  'database is away': { level: ['error', 'warn'], meaning: 'And why. Readings go to the spool; said once.' },
+  'database is away': {
+    level: ['error', 'warn'],
+    meaning: 'Why, and what to do. Readings go to the spool; logged once.',
+  },
   'database is back': { level: 'info', meaning: 'How long it was away, and how many readings wait in the spool.' },
   'migrating the database': { level: 'info', meaning: 'Tables are brought up to date, under a lock.' },
   'the database is up to date': { level: 'info', meaning: 'The end of `emdc migrate`.' },

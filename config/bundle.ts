@@ -19,7 +19,16 @@ interface Manifest {
   readonly peerDependenciesMeta?: Readonly<Record<string, { readonly optional?: boolean }>>;
 }
 
-const ownFiles = ['dist/src', 'prisma/migrations', 'register-maps', 'config', 'README.md', 'LICENSE', 'package.json'];
+const ownFiles = [
+  'dist/src',
+  'src/http/page',
+  'prisma/migrations',
+  'register-maps',
+  'config',
+  'README.md',
+  'LICENSE',
+  'package.json',
+];
 
 /** Of our own files and of node_modules alike: what is for developing and reading, not for running. */
 const unwanted = /\.(map|ts|mts|cts|md|markdown|tsbuildinfo)$|(^|\/)(test|tests|docs|example|examples|\.github)$/i;

@@ -252,7 +252,10 @@ function logLoads(meters: readonly Meter[], pollers: ReadonlyMap<string, MeterPo
   });
   for (const load of linkLoads(loads)) {
     if (load.verdict === 'fits') log.debug(explainLoad(load));
-    else log.warn(explainLoad(load), { hint: 'a longer schedule, fewer meters on this link, or fewer metrics' });
+    else {
+      const hint = 'a longer schedule, fewer meters on this link, or fewer metrics';
+      log.warn('a link has more requests than its schedule has time for', { load: explainLoad(load), hint });
+    }
   }
 }
 

@@ -5,17 +5,14 @@ import { rateLimit } from 'express-rate-limit';
 import helmet from 'helmet';
 import type { Clock } from '../model/clock.js';
 import type { Log } from '../model/log.js';
-import { bearerToken, refuseCrossSite } from './authorize.js';
+import { bearerToken, checkHost, isLoopback, refuseBody, refuseCrossSite } from './access.js';
 import { collect } from './collect.js';
-import type { HangUp } from './hang-up.js';
-import { isLoopback } from './loopback.js';
 import { metric } from './metric.js';
 import { OpenMetrics } from './openmetrics.js';
-import { pageHashes, renderPage } from './page/page.js';
+import { pageHashes } from './page/page.js';
 import { ping } from './ping.js';
 import { HttpProblem, problemHandler } from './problem.js';
 import type { Service } from './service.js';
-import { sendPieces } from './stream.js';
 
 /** Requests a minute from one remote address. Loopback is not limited: a watchdog must always get its answer. */
 export const MAX_REQUESTS_PER_MINUTE = 1200;
@@ -23,13 +20,18 @@ export const MAX_REQUESTS_PER_MINUTE = 1200;
 export interface AppOptions {
   readonly service: Service;
   readonly token: string;
+  /** Names by which it may be asked beside this machine's own, in lower case. */
+  readonly allowedHosts: readonly string[];
+  /** Served by HTTPS. */
   readonly secure: boolean;
   readonly log: Log;
   readonly clock: Clock;
-  readonly hangUp: HangUp;
+  /** Aborts when the server closes. */
+  readonly closing: AbortSignal;
 }
 
-export function createApp({ service, token, secure, log, clock, hangUp }: AppOptions) {
+/** The application, to be served by node's HTTP or HTTPS server. */
+export function createApp({ service, token, allowedHosts, secure, log, clock, closing }: AppOptions) {
   const openMetrics = new OpenMetrics({ service, clock });
   const app = express();
   app.disable('x-powered-by');
@@ -37,33 +39,12 @@ export function createApp({ service, token, secure, log, clock, hangUp }: AppOpt
   app.set('query parser', false);
   app.set('env', 'production');
 
-  app.use(openMetrics.observe);
-  app.use(headers(secure));
-  app.use(limiter());
-  app.use(requireHost);
-  app.use(refuseBody);
+  app.use(openMetrics.observe, headers(secure), limiter(), checkHost(allowedHosts), refuseBody);
   endpoint('/ping', 'GET', ping(service));
-  endpoint(
-    '/metric',
-    'GET',
-    metric({
-      service,
-      clock,
-      hangUp,
-      presentations: {
-        'application/openmetrics-text': (response, meters) => openMetrics.send(response, meters, 'openmetrics'),
-        'text/plain': (response, meters) => openMetrics.send(response, meters, 'prometheus'),
-        'text/html': (response, meters) => {
-          response.type('text/html');
-          return sendPieces(response, renderPage({ service, now: clock.now(), meters }));
-        },
-      },
-    }),
-  );
-  endpoint('/collect', 'POST', refuseCrossSite, bearerToken(token), collect({ service, hangUp }));
+  endpoint('/metric', 'GET', metric({ service, clock, closing, openMetrics }));
+  endpoint('/collect', 'POST', refuseCrossSite, bearerToken(token), collect({ service, closing }));
   app.use(() => {
     throw new HttpProblem({
-      status: 404,
       code: 'no-such-endpoint',
       message: 'there is nothing here',
       hint: 'the endpoints are GET /ping, GET /metric and POST /collect',
@@ -81,7 +62,6 @@ export function createApp({ service, token, secure, log, clock, hangUp }: AppOpt
     });
     app.all(path, (request) => {
       throw new HttpProblem({
-        status: 405,
         code: 'method-not-allowed',
         message: `${request.method} ${path} is not offered`,
         hint: `use ${method} ${path}`,
@@ -107,7 +87,7 @@ function headers(secure: boolean) {
       },
     },
     xFrameOptions: { action: 'deny' },
-    // Browsers heed these over HTTPS only, and complain about them elsewhere.
+    // Browsers heed these three over HTTPS only, and complain about them elsewhere.
     strictTransportSecurity: secure,
     crossOriginOpenerPolicy: secure,
     originAgentCluster: secure,
@@ -126,41 +106,10 @@ const limiter = () =>
     standardHeaders: 'draft-8',
     legacyHeaders: false,
     skip: (request) => isLoopback(request.socket.remoteAddress ?? ''),
-    // A proxy in front is not trusted, so what it forwards is no sign of a mistake.
+    // A proxy in front is not trusted, so forwarding headers are no sign of a mistake.
     validate: { xForwardedForHeader: false, forwardedHeader: false },
     handler: (_request, _response, next) => {
-      next(
-        new HttpProblem({
-          status: 429,
-          code: 'too-many-requests',
-          message: `more than ${MAX_REQUESTS_PER_MINUTE} requests a minute from one address`,
-        }),
-      );
+      const message = `more than ${MAX_REQUESTS_PER_MINUTE} requests a minute from one address`;
+      next(new HttpProblem({ code: 'too-many-requests', message }));
     },
   });
-
-/** RFC 9112, 3.2. */
-function requireHost(request: Request, _response: Response, next: NextFunction): void {
-  if (request.headers.host !== undefined || request.httpVersion === '1.0') {
-    next();
-    return;
-  }
-  next(new HttpProblem({ status: 400, code: 'no-host', message: 'an HTTP/1.1 request names its host' }));
-}
-
-/** No endpoint takes a body: it is refused unread, and what comes of it is thrown away as it comes. */
-function refuseBody(request: Request, _response: Response, next: NextFunction): void {
-  const length = request.headers['content-length'];
-  if (request.headers['transfer-encoding'] === undefined && (length === undefined || Number(length) === 0)) {
-    next();
-    return;
-  }
-  next(
-    new HttpProblem({
-      status: 413,
-      code: 'body-refused',
-      message: 'no endpoint takes a body',
-      hint: 'parameters go into the query: /collect?iterations=2&wait_time=1',
-    }),
-  );
-}

@@ -3,7 +3,7 @@
 
 import type { Request, Response } from 'express';
 import type { CollectRow } from '../model/status.js';
-import type { HangUp } from './hang-up.js';
+import { hangUpSignal } from './answer.js';
 import { Parameters } from './parameters.js';
 import { HttpProblem } from './problem.js';
 import type { Service } from './service.js';
@@ -17,13 +17,13 @@ export const MAX_ROWS = 100_000;
 /** Calls that may wait for their cycles at the same time. */
 export const MAX_CALLS = 16;
 
-export function collect({ service, hangUp }: { service: Service; hangUp: HangUp }) {
+/** Handler. `closing` aborts when the server closes: calls under way are answered with what they have. */
+export function collect({ service, closing }: { readonly service: Service; readonly closing: AbortSignal }) {
   let calls = 0;
   return async (request: Request, response: Response): Promise<void> => {
     const asked = readParameters(request, service);
     if (calls >= MAX_CALLS) {
       throw new HttpProblem({
-        status: 429,
         code: 'too-many-collects',
         message: `${calls} calls are already waiting for their cycles`,
         headers: { 'Retry-After': '10' },
@@ -31,7 +31,7 @@ export function collect({ service, hangUp }: { service: Service; hangUp: HangUp 
     }
     calls++;
     try {
-      const rows = await service.collect({ ...asked, signal: hangUp.signal(response) });
+      const rows = await service.collect({ ...asked, signal: hangUpSignal(response, closing) });
       if (!response.destroyed) answer(response, rows);
     } finally {
       calls--;
@@ -64,7 +64,6 @@ function answer(response: Response, rows: readonly CollectRow[]): void {
   const document = { ...total(rows), rows: rows.map(rowDocument) };
   if (document.lost > 0) {
     throw new HttpProblem({
-      status: 503,
       code: 'readings-lost',
       message: `${document.lost} readings could be kept neither in the database nor on disk`,
       members: document,
@@ -72,7 +71,6 @@ function answer(response: Response, rows: readonly CollectRow[]): void {
   }
   if (document.stored + document.spooled === 0) {
     throw new HttpProblem({
-      status: 502,
       code: 'no-meter-read',
       message: rows.find((row) => row.error !== null)?.error ?? 'no meter could be read',
       hint: 'GET /ping as JSON says how each meter is',

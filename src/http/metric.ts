@@ -4,28 +4,27 @@
 import type { Request, Response } from 'express';
 import type { LatestReading } from '../collect/latest.js';
 import type { Clock } from '../model/clock.js';
-import type { HangUp } from './hang-up.js';
-import { preferred } from './negotiate.js';
+import { hangUpSignal, preferred, sendPieces } from './answer.js';
+import type { OpenMetrics } from './openmetrics.js';
+import { renderPage } from './page/page.js';
 import { Parameters } from './parameters.js';
 import { HttpProblem } from './problem.js';
 import type { Service } from './service.js';
-import { sendPieces } from './stream.js';
 
-/** How all values are shown, by media type; each sends the whole answer. `meters`: names to show, null: all. */
-export type Presentation = (response: Response, meters: ReadonlySet<string> | null) => Promise<void>;
+/** A value younger than this is never read again by hand, and a failure so young is answered again as it was. */
+const MIN_AGE_MS = 1000;
 
 export interface MetricOptions {
   readonly service: Service;
   readonly clock: Clock;
-  readonly hangUp: HangUp;
-  readonly presentations: {
-    readonly 'application/openmetrics-text': Presentation;
-    readonly 'text/plain': Presentation;
-    readonly 'text/html': Presentation;
-  };
+  readonly openMetrics: OpenMetrics;
+  /** Aborts when the server closes. */
+  readonly closing: AbortSignal;
 }
 
+/** Handler. Problems: those of `one` and `find`, and `bad-parameter`. */
 export function metric(options: MetricOptions) {
+  const fresh = freshReader(options);
   return async (request: Request, response: Response): Promise<void> => {
     const parameters = new Parameters(request, ['name', 'max_age', 'meter']);
     const name = parameters.one('name');
@@ -41,59 +40,96 @@ export function metric(options: MetricOptions) {
       if (!options.service.latest.has(meter)) parameters.problem('meter', meter, 'the name of a meter');
     }
     parameters.check();
-    if (name === null) return all(options, { request, response, meters: meters && new Set(meters) });
-    const reading = await one(options, { response, name, maxAgeMs: maxAge === null ? null : Number(maxAge) * 1000 });
-    if (preferred(request.get('accept'), ['text/plain', 'application/json']) === 'application/json') {
-      response.type('application/json').send(`${readingDocument(reading, options.clock.now())}\n`);
-    } else {
-      response.type('text/plain').send(`${reading.value}\n`);
-    }
+    if (name === null) return sendAll(options, { request, response, meters: meters && new Set(meters) });
+    const signal = hangUpSignal(response, options.closing);
+    const reading =
+      maxAge === null ? newest(options.service, name) : await fresh({ name, maxAgeMs: Number(maxAge) * 1000, signal });
+    sendOne(reading, { request, response, now: options.clock.now() });
   };
 }
 
-async function all(
-  { service, clock, presentations }: MetricOptions,
-  call: { request: Request; response: Response; meters: ReadonlySet<string> | null },
+async function sendAll(
+  { service, clock, openMetrics }: MetricOptions,
+  call: { readonly request: Request; readonly response: Response; readonly meters: ReadonlySet<string> | null },
 ): Promise<void> {
-  const form = preferred(call.request.get('accept'), [
-    'application/json',
-    'application/openmetrics-text',
-    'text/plain',
-    'text/html',
-  ]);
-  if (form !== 'application/json') return presentations[form](call.response, call.meters);
-  call.response.type('application/json');
-  await sendPieces(call.response, listDocument(service.latest.all(call.meters), clock.now()));
+  const { request, response, meters } = call;
+  const now = clock.now();
+  const type = preferred(request, ['application/json', 'application/openmetrics-text', 'text/plain', 'text/html']);
+  switch (type) {
+    case 'application/openmetrics-text':
+      return openMetrics.send(response, meters, 'openmetrics');
+    case 'text/plain':
+      return openMetrics.send(response, meters, 'prometheus');
+    case 'text/html':
+      return sendPieces(response.type(type), renderPage({ service, now, meters }));
+    case 'application/json':
+      return sendPieces(response.type(type), listDocument(service.latest.all(meters), now));
+  }
 }
 
-async function one(
-  { service, clock, hangUp }: MetricOptions,
-  call: { response: Response; name: string; maxAgeMs: number | null },
-): Promise<LatestReading> {
-  const known = find(service, call.name);
-  if (call.maxAgeMs === null) {
-    if (known.value !== null) return known;
-    throw new HttpProblem({
-      status: 503,
-      code: 'nothing-read-yet',
-      message: `${known.topic} has not been read yet`,
-      hint: 'max_age=0 has the meter read now; GET /ping says how the meter is',
-    });
+/** As text, one number; as JSON, all about it. Age (whole seconds) and Last-Modified tell its slot in either form. */
+function sendOne(
+  reading: LatestReading,
+  { request, response, now }: { readonly request: Request; readonly response: Response; readonly now: number },
+): void {
+  if (reading.time !== null) {
+    response.set('Age', String(Math.max(0, Math.floor((now - reading.time) / 1000))));
+    response.set('Last-Modified', new Date(reading.time).toUTCString());
   }
-  if (known.time !== null && call.maxAgeMs > 0 && clock.now() - known.time <= call.maxAgeMs) return known;
-  const error = await service.readNow(known.meter.name, hangUp.signal(call.response));
-  if (error !== null) {
-    throw new HttpProblem({ status: 502, code: 'meter-not-read', message: `${known.meter.name}: ${error}` });
-  }
-  const fresh = find(service, call.name);
-  if (fresh.time !== null && fresh.time !== known.time) return fresh;
+  const type = preferred(request, ['text/plain', 'application/json']);
+  const text = type === 'text/plain' ? String(reading.value) : readingDocument(reading, now);
+  // Not `send`, which would answer 304 to a caller who knows a value of the same second.
+  response.type(type).end(`${text}\n`);
+}
+
+/** From memory. Problem: `nothing-read-yet` (503). */
+function newest(service: Service, name: string): LatestReading {
+  const reading = find(service, name);
+  if (reading.value !== null) return reading;
   throw new HttpProblem({
-    status: 502,
-    code: 'metric-not-read',
-    message: `${known.meter.name} was read, but gave no value for ${known.metric.name}`,
+    code: 'nothing-read-yet',
+    message: `${reading.topic} has not been read yet`,
+    hint: 'max_age=0 has the meter read now; GET /ping says how the meter is',
   });
 }
 
+interface FreshRequest {
+  readonly name: string;
+  readonly maxAgeMs: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Returns a function that resolves with a value no older than asked for, read now if need be: each meter at most once a
+ * second, so that callers who ask without end cost the schedule nothing. Problems: `meter-not-read`, `metric-not-read` (502).
+ */
+function freshReader({ service, clock }: MetricOptions) {
+  /** The newest failure of a meter or topic. */
+  const failures = new Map<string, { readonly at: number; readonly problem: HttpProblem }>();
+  return async ({ name, maxAgeMs, signal }: FreshRequest): Promise<LatestReading> => {
+    const known = find(service, name);
+    const { topic, meter } = known;
+    if (known.time !== null && clock.now() - known.time <= Math.max(maxAgeMs, MIN_AGE_MS)) return known;
+    const failed = failures.get(topic) ?? failures.get(meter.name);
+    if (failed && clock.monotonic() - failed.at < MIN_AGE_MS) throw failed.problem;
+    const error = await service.readNow(meter.name, signal);
+    failures.delete(topic);
+    failures.delete(meter.name);
+    if (error !== null) {
+      const problem = new HttpProblem({ code: 'meter-not-read', message: `${meter.name}: ${error}` });
+      if (!signal.aborted) failures.set(meter.name, { at: clock.monotonic(), problem });
+      throw problem;
+    }
+    const reading = find(service, name);
+    if (reading.time !== null && reading.time !== known.time) return reading;
+    const message = `${meter.name} was read, but gave no value for ${known.metric.name}`;
+    const problem = new HttpProblem({ code: 'metric-not-read', message });
+    failures.set(topic, { at: clock.monotonic(), problem });
+    throw problem;
+  };
+}
+
+/** Problems: `ambiguous-name` (400), `unknown-metric` (404). */
 function find(service: Service, name: string): LatestReading {
   const lookup = service.latest.lookup(name);
   switch (lookup.kind) {
@@ -101,7 +137,6 @@ function find(service: Service, name: string): LatestReading {
       return lookup.reading;
     case 'ambiguous':
       throw new HttpProblem({
-        status: 400,
         code: 'ambiguous-name',
         message: `${lookup.topics.length} meters have a metric ${JSON.stringify(name)}`,
         hint: 'name one topic',
@@ -109,7 +144,6 @@ function find(service: Service, name: string): LatestReading {
       });
     case 'unknown':
       throw new HttpProblem({
-        status: 404,
         code: 'unknown-metric',
         message: `there is no topic and no metric ${JSON.stringify(name.slice(0, 200))}`,
         hint: 'GET /metric without a name lists all topics',

@@ -1,68 +1,42 @@
 // GET /metric for Prometheus: every reading with its age, the collector's own figures, and those of its process and its
-// HTTP side (prom-client). Made up anew for every scrape and sent piece by piece.
+// HTTP side (prom-client). Made anew for every scrape and sent piece by piece: 21,000 readings as objects of prom-client
+// would hold up a slot that falls due meanwhile.
 
 import type { NextFunction, Request, Response } from 'express';
-import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, type OpenMetricsContentType, Registry } from 'prom-client';
 import type { MeterColumns } from '../collect/latest.js';
 import type { Clock } from '../model/clock.js';
 import type { MeterInfo, MetricInfo } from '../model/meter.js';
-import { serviceFamilies } from './collector-metrics.js';
+import { sendPieces } from './answer.js';
 import {
   type FamilyHead,
   type Format,
   familyHead,
   familyText,
   label,
-  numberText,
   sampleName,
-  sampleText,
-} from './exposition.js';
+  serviceFamilies,
+} from './families.js';
 import type { Service } from './service.js';
-import { sendPieces } from './stream.js';
-
-const CONTENT_TYPES: Readonly<Record<Format, string>> = {
-  prometheus: Registry.PROMETHEUS_CONTENT_TYPE,
-  openmetrics: Registry.OPENMETRICS_CONTENT_TYPE,
-};
-
-/**
- * prom-client looks at the event loop's delay by a timer, a hundred times a second unless told otherwise: more wake-ups
- * than the meters cause. Its figures go, too; how busy the loop is, libuv counts at no cost.
- */
-const NEVER_MS = 2 ** 31 - 1;
-
-const UNWANTED = [
-  ...['min', 'max', 'mean', 'stddev', 'p50', 'p90', 'p99'].map((what) => `nodejs_eventloop_lag_${what}_seconds`),
-  // Gauges named like counters; the same figures are there by type, rightly named.
-  ...['handles', 'requests', 'resources'].map((what) => `nodejs_active_${what}_total`),
-];
 
 export class OpenMetrics {
   readonly #service: Service;
   readonly #clock: Clock;
-  readonly #registry = new Registry();
+  /** Two, since a registry writes one format. */
+  readonly #registries = { prometheus: new Registry(), openmetrics: openMetricsRegistry() };
   readonly #durations: Histogram<'endpoint' | 'status'>;
 
-  constructor({ service, clock }: { service: Service; clock: Clock }) {
+  constructor({ service, clock }: { readonly service: Service; readonly clock: Clock }) {
     this.#service = service;
     this.#clock = clock;
-    collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: NEVER_MS });
-    for (const name of UNWANTED) this.#registry.removeSingleMetric(name);
-    new Counter({
-      name: 'nodejs_eventloop_active_seconds_total',
-      help: 'Time that the event loop was busy',
-      registers: [this.#registry],
-      collect() {
-        this.reset();
-        this.inc(performance.eventLoopUtilization().active / 1000);
-      },
-    });
+    const registers = Object.values(this.#registries) as Registry[];
+    for (const registry of registers) addProcessFigures(registry);
     this.#durations = new Histogram({
       name: 'emdc_http_request_duration_seconds',
       help: 'Time to answer an HTTP request, by endpoint and status',
       labelNames: ['endpoint', 'status'],
       buckets: [0.005, 0.05, 0.5, 5, 60],
-      registers: [this.#registry],
+      registers,
     });
   }
 
@@ -77,58 +51,60 @@ export class OpenMetrics {
     next();
   };
 
+  /** Sends everything; `meters`: names to show, null: all. */
   async send(response: Response, meters: ReadonlySet<string> | null, format: Format): Promise<void> {
-    const own = await this.#ownText(format);
-    response.set('Content-Type', CONTENT_TYPES[format]);
+    const registry = this.#registries[format];
+    const own = await registry.metrics();
+    response.set('Content-Type', registry.contentType);
     await sendPieces(response, this.#text(meters, format, own));
   }
 
   *#text(meters: ReadonlySet<string> | null, format: Format, own: string): Generator<string> {
     const now = this.#clock.now();
-    yield* readingText(() => this.#service.latest.columns(meters), now, format);
+    for (const family of READINGS) yield* readingText(family, this.#service.latest.columns(meters), { now, format });
     for (const family of serviceFamilies(this.#service.status(), meters, now)) yield familyText(family, format);
+    // Last, since prom-client ends OpenMetrics with its end mark.
     yield own;
-    if (format === 'openmetrics') yield '# EOF\n';
-  }
-
-  /** Written here, since a registry of prom-client's cannot serve two formats by turns: it renames its counters. */
-  async #ownText(format: Format): Promise<string> {
-    let text = '';
-    for (const { name, type, help, values } of await this.#registry.getMetricsAsJSON()) {
-      const family = { name: name.replace(/_total$/, ''), type: String(type), help };
-      text += familyHead(family, format);
-      for (const { metricName = sampleName(family), labels, value } of values as readonly OwnSample[]) {
-        const named = Object.entries(labels).map(([key, of]) => label(key, labelText(of)));
-        text += sampleText(metricName, named.join(','), value);
-      }
-    }
-    return text;
   }
 }
 
-interface OwnSample {
-  readonly value: number;
-  readonly metricName?: string;
-  readonly labels: Readonly<Record<string, string | number>>;
+function openMetricsRegistry(): Registry<OpenMetricsContentType> {
+  const registry = new Registry<OpenMetricsContentType>();
+  registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
+  return registry;
 }
 
-const labelText = (value: string | number): string => (typeof value === 'number' ? numberText(value) : value);
-
-/** The readings, meter by meter. */
-function* readingText(columns: () => Iterable<MeterColumns>, now: number, format: Format): Generator<string> {
-  for (const family of READINGS) {
-    yield familyHead(family, format);
-    for (const { meter, values, times } of columns()) {
-      const labels = labelsOf(meter);
-      let text = '';
-      for (let index = 0; index < labels.length; index++) {
-        const value = values[index] as number;
-        if (Number.isNaN(value) || !family.shows(meter.metrics[index] as MetricInfo)) continue;
-        text += `${sampleName(family)}{${labels[index]}} ${family.pick(value, (now - (times[index] as number)) / 1000)}\n`;
-      }
-      yield text;
-    }
-  }
+function addProcessFigures(registry: Registry): void {
+  const registers = [registry];
+  const gauge = (name: string, help: string, value: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(value());
+      },
+    });
+  const counter = (name: string, help: string, value: () => number) =>
+    new Counter({
+      name,
+      help,
+      registers,
+      collect() {
+        this.reset();
+        this.inc(value());
+      },
+    });
+  counter('process_cpu_seconds_total', 'CPU time, user and system', () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1e6;
+  });
+  gauge('process_resident_memory_bytes', 'Resident memory', () => process.memoryUsage.rss());
+  gauge('process_start_time_seconds', 'When the process started', () => performance.timeOrigin / 1000);
+  gauge('nodejs_heap_size_used_bytes', 'Memory of JavaScript objects', () => process.memoryUsage().heapUsed);
+  counter('nodejs_eventloop_active_seconds_total', 'Time that the event loop was busy', () => {
+    return performance.eventLoopUtilization().active / 1000;
+  });
 }
 
 interface ReadingFamily extends FamilyHead {
@@ -159,6 +135,25 @@ const READINGS: readonly ReadingFamily[] = [
     pick: (_value, ageSeconds) => ageSeconds,
   },
 ];
+
+/** One family, a piece of text per meter. */
+function* readingText(
+  family: ReadingFamily,
+  columns: Iterable<MeterColumns>,
+  { now, format }: { readonly now: number; readonly format: Format },
+): Generator<string> {
+  yield familyHead(family, format);
+  const name = sampleName(family);
+  for (const { meter, values, times } of columns) {
+    let text = '';
+    for (const [index, labels] of labelsOf(meter).entries()) {
+      const value = values[index] as number;
+      if (Number.isNaN(value) || !family.shows(meter.metrics[index] as MetricInfo)) continue;
+      text += `${name}{${labels}} ${family.pick(value, (now - (times[index] as number)) / 1000)}\n`;
+    }
+    yield text;
+  }
+}
 
 const labelTexts = new WeakMap<MeterInfo, readonly string[]>();
 

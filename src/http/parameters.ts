@@ -54,7 +54,6 @@ export class Parameters {
     if (this.#problems.length === 0) return;
     const problems = this.#problems.slice(0, 50);
     throw new HttpProblem({
-      status: 400,
       code: 'bad-parameter',
       message: problems.map((p) => `${p.parameter}: ${JSON.stringify(p.value)}, expected ${p.expected}`).join('; '),
       members: { problems },

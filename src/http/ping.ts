@@ -1,20 +1,23 @@
-// GET /ping: for a watchdog. The status code says whether to act, one word says how it is, and the whole state is there
-// as JSON for whoever asks why.
+// GET /ping: for a watchdog. The status code says whether to act, the first line says in one word how the collector is, the
+// lines below say why; the whole state comes as JSON.
 
 import type { Request, Response } from 'express';
+import type { DiskSpace } from '../model/disk.js';
 import type { ServiceStatus } from '../model/status.js';
-import { preferred } from './negotiate.js';
+import { preferred } from './answer.js';
 import type { Service } from './service.js';
 
+/** Handler. 200 while `ok` or `degraded`, 503 while `failing`. */
 export function ping(service: Service) {
   return (request: Request, response: Response): void => {
     const status = service.status();
     response.status(status.status === 'failing' ? 503 : 200);
-    if (preferred(request.get('accept'), ['text/plain', 'application/json']) === 'application/json') {
+    if (preferred(request, ['text/plain', 'application/json']) === 'application/json') {
       response.json(statusDocument(status));
-    } else {
-      response.type('text/plain').send(`${status.status}\n`);
+      return;
     }
+    const lines = [status.status, ...status.reasons.map((reason) => reason.replaceAll(/\s+/g, ' '))];
+    response.type('text/plain').send(`${lines.join('\n')}\n`);
   };
 }
 
@@ -72,5 +75,12 @@ export function statusDocument(status: ServiceStatus) {
       dead_letters: status.spool.deadLetters,
     },
     lost: status.lost,
+    ...(status.disks === undefined ? {} : { disks: status.disks.map(diskDocument) }),
   };
 }
+
+const diskDocument = ({ directory, freeBytes, sizeBytes }: DiskSpace) => ({
+  directory,
+  free_bytes: freeBytes,
+  size_bytes: sizeBytes,
+});

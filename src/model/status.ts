@@ -1,6 +1,7 @@
 // The collector as its HTTP side, its page and its watchdog see it: its state in one structure, and the three things it
 // can be asked to do. daemon.ts provides it.
 
+import type { DiskSpace } from './disk.js';
 import type { MissingReason } from './poll.js';
 
 /**
@@ -82,6 +83,8 @@ export interface ServiceStatus {
   readonly spool: SpoolStatus;
   /** Readings that could be kept neither in the database nor on disk, since start. */
   readonly lost: number;
+  /** Of the spool's and, for SQLite, the database's directory. */
+  readonly disks?: readonly DiskSpace[];
 }
 
 /** One meter's part in one iteration of a cycle by hand. */

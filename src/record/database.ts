@@ -118,7 +118,9 @@ export class Database {
     try {
       const store = this.#opened();
       const changes = meters === null ? [] : await this.#within(store.setMeters(meters, clock.now()), UPKEEP_LIMIT_MS);
-      for (const { level, message, event } of changes) log[level](message, { meter: event.meter.name });
+      for (const { level, message, event } of changes) {
+        log[level]('what is known of a meter changed', { meter: event.meter.name, change: message });
+      }
       if (this.#meters === meters) this.#entered = store;
       return null;
     } catch (error) {

@@ -42,9 +42,12 @@ test('the daemon answers all three endpoints from what its meters say', { timeou
 
   await servers[0]?.close();
   await servers[1]?.close();
-  assert.equal((await ask(`${url}/metric?name=site/meter_1/freq&max_age=0`)).status, 502);
+  // A value younger than a second is answered from memory.
+  const statusNow = async () => (await ask(`${url}/metric?name=site/meter_1/freq&max_age=0`)).status;
+  while ((await statusNow()) === 200 && !t.signal.aborted) await sleep(100);
+  assert.equal(await statusNow(), 502);
   assert.equal((await ask(`${url}/collect`, { method: 'POST', headers: authorization })).status, 502);
-  assert.equal((await ask(`${url}/ping`)).text, 'degraded\n');
+  assert.match((await ask(`${url}/ping`)).text, /^degraded\n.*(failing|offline)/);
 });
 
 test('collection misses no slot while the HTTP side is under attack', { timeout: 300_000 }, async (t) => {
@@ -53,12 +56,12 @@ test('collection misses no slot while the HTTP side is under attack', { timeout:
   const port = Number(new URL(url).port);
   while ((await stateOf(url)).schedule.cycles < 2 && !t.signal.aborted) await sleep(100);
 
-  const dripping = Array.from({ length: 500 }, () => connect(port, '127.0.0.1').on('error', () => {}));
+  const dripping = Array.from({ length: 200 }, () => connect(port, '127.0.0.1').on('error', () => {}));
   t.after(() => {
     for (const socket of dripping) socket.destroy();
   });
   await Promise.all(dripping.map((socket) => once(socket, 'connect')));
-  for (const socket of dripping) if (!socket.destroyed) socket.write('GET /ping HTTP/1.1\r\nHost: x\r\nX: ');
+  for (const socket of dripping) if (!socket.destroyed) socket.write('GET /ping HTTP/1.1\r\nHost: localhost\r\nX: ');
   const [wrong, large] = await Promise.all([
     assail(port, 10_000),
     ask(`${url}/collect`, { method: 'POST', body: Buffer.alloc(100 * 1024 * 1024) }),

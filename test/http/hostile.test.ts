@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { connect } from 'node:net';
 import { test } from 'node:test';
 import { assail, HOSTILE_KINDS } from '../support/hostile.js';
 import { ask, openServer } from '../support/http.js';
@@ -25,19 +23,4 @@ test('ten thousand bad requests of more than twenty kinds each get their status 
   assert.deepEqual(service.collects, []);
   assert.deepEqual(service.reads, []);
   assert.equal((await ask(`${url}/ping`)).status, 200);
-});
-
-test('five hundred connections that drip keep neither a watchdog nor a scrape waiting', async (t) => {
-  const { url, port } = await openServer(t, { service: makeService() });
-  const sockets = Array.from({ length: 500 }, () => connect(port, '127.0.0.1').on('error', () => {}));
-  t.after(() => {
-    for (const socket of sockets) socket.destroy();
-  });
-  await Promise.all(sockets.map((socket) => once(socket, 'connect')));
-  for (let drip = 0; drip < 20; drip++) {
-    for (const socket of sockets)
-      if (!socket.destroyed) socket.write(drip === 0 ? 'GET /ping HTTP/1.1\r\nHost: x\r\nX: ' : 'x');
-    assert.equal((await ask(`${url}/ping`)).status, 200);
-    assert.equal((await ask(`${url}/metric`, { headers: { accept: 'text/plain' } })).status, 200);
-  }
 });

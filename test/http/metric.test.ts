@@ -73,8 +73,24 @@ test('a value younger than max_age is answered from memory, an older one is read
   assert.deepEqual(service.reads, []);
   assert.equal((await ask(`${name}&max_age=10`)).text, '231\n');
   assert.deepEqual(service.reads, ['site/a']);
-  assert.equal((await ask(`${name}&max_age=0`)).status, 200);
-  assert.equal(service.reads.length, 2);
+});
+
+test('callers who ask without end have a meter read once a second, whether it answers or not', async (t) => {
+  const { a, b, service } = makeService();
+  service.answer = (meter) => (meter === a ? [231, null] : 'timeout after 1000 ms');
+  const { url } = await openServer(t, { service });
+  service.poll(b, Date.now() - 60_000, [230]);
+  const start = performance.now();
+  for (const [topic, status] of [
+    ['site/a/V', 200],
+    ['site/a/only%20a', 502],
+    ['site/b/V', 502],
+  ] as const) {
+    for (let i = 0; i < 20; i++) assert.equal((await ask(`${url}/metric?name=${topic}&max_age=0`)).status, status);
+  }
+  // One for each of the topics, and one more for every second that the test took.
+  const most = 3 * (1 + Math.ceil((performance.now() - start) / 1000));
+  assert.ok(service.reads.length <= most, `${service.reads.length} reads, at most ${most} expected`);
 });
 
 test('max_age says why where the meter cannot be read, or has no value to give', async (t) => {
@@ -84,10 +100,26 @@ test('max_age says why where the meter cannot be read, or has no value to give',
   const silent = await ask(`${url}/metric?name=site/a/V&max_age=10`);
   assert.equal(silent.status, 502);
   assert.equal(silent.json()['detail'], 'site/a: timeout after 1000 ms');
+  const { url: other } = await openServer(t, { service });
   service.answer = () => [null, 18];
-  const without = await ask(`${url}/metric?name=site/a/V&max_age=10`);
+  const without = await ask(`${other}/metric?name=site/a/V&max_age=10`);
   assert.equal(without.status, 502);
   assert.equal(without.json()['code'], 'metric-not-read');
+});
+
+test('Age and Last-Modified tell the slot of a single value, as text and as JSON, and nothing is answered 304', async (t) => {
+  const { a, service } = makeService();
+  const { url } = await openServer(t, { service });
+  const slot = Date.now() - 90_500;
+  service.poll(a, slot, [230, 17]);
+  const since = { 'if-modified-since': new Date(slot).toUTCString() };
+  for (const accept of ['text/plain', 'application/json']) {
+    const { headers, status } = await ask(`${url}/metric?name=site/a/V`, { headers: { ...since, accept } });
+    assert.equal(status, 200);
+    assert.equal(headers['last-modified'], new Date(slot).toUTCString());
+    const age = Number(headers.age);
+    assert.ok(age >= 90 && age < 120, `Age: ${headers.age}`);
+  }
 });
 
 test('without a name all values come, or those of the meters asked for', async (t) => {

@@ -58,7 +58,10 @@ test('readings come as gauges and counters with meter, metric, unit and age, in 
 
 test("the collector's own figures are there, and those of its process", async (t) => {
   const service = makeService();
-  service.state = { spool: { readings: 21, bytes: 900, oldest: Date.now() - 7_200_000, dropped: 1, deadLetters: 2 } };
+  service.state = {
+    disks: [{ directory: '/var/lib/emdc', freeBytes: 3e9, sizeBytes: 8e9 }],
+    spool: { readings: 21, bytes: 900, oldest: Date.now() - 7_200_000, dropped: 1, deadLetters: 2 },
+  };
   const { url } = await openServer(t, { service });
   await ask(`${url}/nothing`);
   const { text } = await scrape(url, 'text/plain');
@@ -72,7 +75,8 @@ test("the collector's own figures are there, and those of its process", async (t
   assert.equal(sample(text, 'emdc_meter_up{meter="site/a"}'), 1);
   assert.equal(sample(text, 'emdc_meter_missing_readings_total{meter="site/a",reason="exception 2"}'), 4);
   assert.equal(sample(text, 'emdc_http_request_duration_seconds_count{endpoint="other",status="404"}'), 1);
-  assert.ok(sample(text, 'nodejs_eventloop_lag_seconds ') >= 0);
+  assert.equal(sample(text, 'emdc_disk_free_bytes{directory="/var/lib/emdc"}'), 3e9);
+  assert.ok(sample(text, 'process_cpu_seconds_total ') > 0);
   const busy = sample(text, 'nodejs_eventloop_active_seconds_total ');
   assert.ok(busy > 0 && busy < process.uptime());
   assert.ok(sample(text, 'process_resident_memory_bytes ') > 1e6);
@@ -94,6 +98,15 @@ test('scrapes in both formats at once do not disturb each other', async (t) => {
     assert.equal(text.includes('# TYPE process_cpu_seconds counter'), i % 2 === 1);
     assert.match(text, /^process_cpu_seconds_total /m);
   }
+});
+
+test('a Prometheus of today is answered in OpenMetrics, though its wish has parameters that are not known', async (t) => {
+  const { url } = await openServer(t, { service: makeService() });
+  const accept =
+    'application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,' +
+    'application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,' +
+    'text/plain;version=0.0.4;q=0.3,*/*;q=0.2';
+  assert.equal((await scrape(url, accept)).headers['content-type'], OPENMETRICS);
 });
 
 test("promtool, Prometheus' own checker, finds nothing to complain about", async (t) => {

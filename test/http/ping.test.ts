@@ -22,6 +22,14 @@ for (const [state, code] of [
   });
 }
 
+test('as text the first line is the word and the lines below are the reasons, one each', async (t) => {
+  const service = makeService();
+  service.state = { status: 'degraded', reasons: ['site/a is offline since 12:00: timeout', 'two\nlines'] };
+  const { url } = await openServer(t, { service });
+  const { text } = await ask(`${url}/ping`, { headers: { accept: 'text/plain' } });
+  assert.equal(text, 'degraded\nsite/a is offline since 12:00: timeout\ntwo lines\n');
+});
+
 test('whoever asks for JSON gets the whole state in snake case with times in UTC', async (t) => {
   const service = makeService();
   const since = Date.UTC(2026, 0, 2, 3, 4, 5, 678);

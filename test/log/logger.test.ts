@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,11 +8,14 @@ import { test } from 'node:test';
 import { LogFile } from '../../src/log/log-file.js';
 import { createLogger, type LoggerOptions } from '../../src/log/logger.js';
 import { EmdcError } from '../../src/model/errors.js';
-import type { Log } from '../../src/model/log.js';
+import type { UncheckedLog as Log } from '../../src/model/log.js';
 
 const defaults = { level: 'info', format: 'auto', file: '', maxBytes: 1e6, maxFiles: 3 } as const;
 
-async function written(options: Partial<LoggerOptions> & { readonly isTTY?: boolean }, use: (log: Log) => void) {
+async function written(
+  options: Partial<LoggerOptions> & { readonly isTTY?: boolean },
+  use: (log: Log) => void | Promise<void>,
+) {
   const stream = Object.assign(new PassThrough(), { isTTY: options.isTTY === true });
   let out = '';
   stream.setEncoding('utf8').on('data', (text: string) => {
@@ -35,7 +39,7 @@ test('a machine gets one JSON object per line', async () => {
 test('a person at a terminal gets text with colours, without them where NO_COLOR is set', async () => {
   const say = (log: Log) => log.info('started', { meters: 2, host: 'a b' });
   const coloured = (await written({ isTTY: true }, say)).replaceAll('\u001b', 'ESC');
-  assert.match(coloured, /^ESC\[90m\d\d:\d\d:\d\d\.\d{3}ESC\[0m ESC\[32minfo ESC\[0m started meters=2 host="a b"\n$/);
+  assert.match(coloured, /^ESC\[90m\d\d:\d\d:\d\d\.\d{3}ESC\[0m ESC\[32minfo ESC\[39m started meters=2 host="a b"\n$/);
   assert.match(
     await written({ isTTY: true, env: { NO_COLOR: '1' } }, say),
     /^\d{4}-\d\d-\d\dT[\d:.]+Z info {2}started meters=2 host="a b"\n$/,
@@ -141,4 +145,42 @@ test('a log file that was away says how many lines it missed', async () => {
   } finally {
     await rm(folder, { recursive: true });
   }
+});
+
+test('thirty meters that come online are one line, and a gateway that goes away is one with its meters', async () => {
+  const out = await written({ format: 'text' }, (log) => {
+    for (let unit = 1; unit <= 30; unit++) {
+      log.info('meter online', { meter: `m${unit}`, host: '10.0.0.5', port: 502, unit });
+    }
+    for (const [host, meter] of [
+      ['10.0.0.5', 'm1'],
+      ['10.0.0.5', 'm2'],
+      ['10.0.0.6', 'other'],
+    ]) {
+      log.warn('meter offline', { meter, host, port: 502, why: 'no connection' });
+    }
+    log.info('EMDC stops');
+  });
+  const lines = out
+    .trim()
+    .split('\n')
+    .map((line) => line.replace(/^\S+ /, ''));
+  const names = Array.from({ length: 10 }, (_, i) => `m${i + 1}`).join(', ');
+  assert.deepEqual(lines, [
+    'info  EMDC stops',
+    `info  meter online host=10.0.0.5 port=502 count=30 meters="${names}, and 20 more"`,
+    'warn  meter offline host=10.0.0.5 port=502 why="no connection" count=2 meters="m1, m2"',
+    'warn  meter offline meter=other host=10.0.0.6 port=502 why="no connection"',
+  ]);
+});
+
+test('a line about one meter comes a second later, without the log being closed', async () => {
+  const stream = new PassThrough();
+  const { log, close } = createLogger({ ...defaults, format: 'text', env: {}, stream });
+  log.info('meter online', { meter: 'm1' });
+  const kept = setTimeout(() => {}, 10_000);
+  const [line] = await once(stream, 'data');
+  clearTimeout(kept);
+  assert.match(String(line), /meter online meter=m1\n$/);
+  await close();
 });

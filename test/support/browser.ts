@@ -33,9 +33,9 @@ export const chromiumProgram = findProgram('chromium', 'chromium-browser', 'goog
 
 export const NO_BROWSER = 'NOT RUN: Chromium is not installed (Debian package chromium)';
 
-export async function openBrowser(program: string): Promise<Browser> {
+export async function openBrowser(program: string, args: readonly string[] = []): Promise<Browser> {
   // Containers run as root and without the kernel's leave to make sandboxes.
-  return chromium.launch({ executablePath: program, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+  return chromium.launch({ executablePath: program, args: ['--no-sandbox', '--disable-dev-shm-usage', ...args] });
 }
 
 /** A fresh visitor, gone when the test ends. */

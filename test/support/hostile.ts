@@ -2,7 +2,7 @@
 
 import { sendRaw } from './http.js';
 
-const CLOSE = 'Host: x\r\nConnection: close\r\n';
+const CLOSE = 'Host: localhost\r\nConnection: close\r\n';
 
 const hostileRequests: readonly (readonly [kind: string, bytes: string | Buffer, status: number])[] = [
   ['a path there is not', `GET /admin.php HTTP/1.1\r\n${CLOSE}\r\n`, 404],
@@ -18,6 +18,8 @@ const hostileRequests: readonly (readonly [kind: string, bytes: string | Buffer,
     401,
   ],
   ['a cycle from a web page elsewhere', `POST /collect HTTP/1.1\r\n${CLOSE}Sec-Fetch-Site: cross-site\r\n\r\n`, 403],
+  ['a name that is not ours', 'GET /metric HTTP/1.1\r\nHost: rebound.example\r\nConnection: close\r\n\r\n', 421],
+  ['a cycle from a page elsewhere', `POST /collect HTTP/1.1\r\n${CLOSE}Origin: http://evil.example\r\n\r\n`, 403],
   ['a body announced', `POST /collect HTTP/1.1\r\n${CLOSE}Content-Length: 104857600\r\n\r\n`, 413],
   ['a body in chunks', `POST /collect HTTP/1.1\r\n${CLOSE}Transfer-Encoding: chunked\r\n\r\nffffffff\r\n`, 413],
   ['a name without end', `GET /metric?name=${'n'.repeat(8000)} HTTP/1.1\r\n${CLOSE}\r\n`, 404],

@@ -4,8 +4,7 @@
 import { type MeterInfo, type MetricInfo, topicOf } from '../../model/meter.js';
 import type { MeterState, MeterStatus } from '../../model/status.js';
 import { millisecondsFor, numberFor, spanFor, timeFor } from './format.js';
-import { type Html, html } from './html.js';
-import { sparkline } from './sparkline.js';
+import { type Html, html, sparkline } from './html.js';
 
 export interface MeterView {
   readonly meter: MeterInfo;

@@ -1,15 +1,24 @@
-// GET /metric for a browser: a page with all meters, their latest values and their state, complete in itself. Made on the
-// server, so that it needs nothing but HTML to be read; a script keeps it up to date.
+// GET /metric for a browser: page.html filled in, with page.css and page.js inside, so that the page is complete in itself.
+// It can be read without scripts; page.js keeps it up to date.
 
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import type { MeterColumns } from '../../collect/latest.js';
+import { packageRoot } from '../../model/paths.js';
 import type { MeterStatus, ServiceStatus } from '../../model/status.js';
 import type { Service } from '../service.js';
 import { bytesFor, millisecondsFor, numberFor, spanFor, timeFor } from './format.js';
-import { Html, html } from './html.js';
+import { type Html, html } from './html.js';
 import { renderMeter } from './meter.js';
-import { script } from './script.js';
-import { style } from './style.js';
+
+const asset = (name: string): string => readFileSync(`${packageRoot}src/http/page/${name}`, 'utf8');
+const style = asset('page.css');
+const script = asset('page.js');
+/** The page with style and script inside, cut into text and, at odd places, the names of what belongs there. */
+const template: readonly string[] = asset('page.html')
+  .replace(/<link rel="stylesheet" href="page.css"[^>]*>/, () => `<style>${style}</style>`)
+  .replace('<script src="page.js"></script>', () => `<script>${script}</script>`)
+  .split(/\{\{(\w+)\}\}/);
 
 const hash = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
@@ -30,17 +39,35 @@ export interface PageOptions {
   readonly meters: ReadonlySet<string> | null;
 }
 
-export function* renderPage({ service, now, meters }: PageOptions): Generator<string> {
+/** The page, in pieces. */
+export function* renderPage(options: PageOptions): Generator<string> {
+  const { service, now, meters } = options;
   const status = service.status();
-  const states = new Map(status.meters.map((meter) => [meter.name, meter]));
   const columns = [...service.latest.columns(meters)];
   const metrics = columns.reduce((sum, { meter }) => sum + meter.metrics.length, 0);
-  const later = meters === null && metrics > MAX_METRICS_AT_ONCE;
-  const open = metrics <= MAX_METRICS_OPEN;
+  const fills: Readonly<Record<string, string>> = {
+    title: WORDS[status.status],
+    period: metrics > MAX_METRICS_AT_ONCE ? '5000' : '2000',
+    overview: overview({ status, now, shown: columns.length }),
+    version: html`${status.version}`.text,
+    uptime: spanFor(now - status.startedAt),
+  };
+  for (const [index, part] of template.entries()) {
+    if (index % 2 === 0) yield part;
+    else if (part === 'meters') yield* renderMeters({ ...options, status, columns, metrics });
+    else yield fills[part] ?? '';
+  }
+}
 
-  yield head(status, metrics);
-  yield overview({ status, now, shown: columns.length });
-  yield `${BAR}<main data-live>\n`;
+interface MetersOptions extends PageOptions {
+  readonly status: ServiceStatus;
+  readonly columns: readonly MeterColumns[];
+  /** Number of metrics. */
+  readonly metrics: number;
+}
+
+function* renderMeters({ service, now, meters, status, columns, metrics }: MetersOptions): Generator<string> {
+  const states = new Map(status.meters.map((meter) => [meter.name, meter]));
   for (const [group, members] of groupByPrefix(columns)) {
     yield html`<section>${group !== '' && html`<h2><bdi>${group}</bdi></h2>`}<div class="meters">`.text;
     for (const column of members) {
@@ -50,13 +77,12 @@ export function* renderPage({ service, now, meters }: PageOptions): Generator<st
         label: group === '' ? column.meter.name : column.meter.name.slice(group.length + 1),
         status: states.get(column.meter.name) ?? null,
         now,
-        later,
-        open,
+        later: meters === null && metrics > MAX_METRICS_AT_ONCE,
+        open: metrics <= MAX_METRICS_OPEN,
       }).text;
     }
     yield '</div></section>\n';
   }
-  yield `<p class="nothing soft" hidden>Nothing here matches the filter.</p>${foot(status, now)}`;
 }
 
 /** `site/building` of `site/building/meter`; meters without a slash come first, in a group without a name. */
@@ -73,33 +99,6 @@ function groupByPrefix(columns: readonly MeterColumns[]): Map<string, MeterColum
 
 const TONES = { ok: 'good', degraded: 'warn', failing: 'bad' } as const;
 const WORDS = { ok: 'OK', degraded: 'Degraded', failing: 'Failing' } as const;
-
-const ICON =
-  'data:image/svg+xml,%3Csvg xmlns=%22http://www.w3.org/2000/svg%22 viewBox=%220 0 16 16%22%3E%3Ccircle cx=%228%22 cy=%228%22 r=%228%22 fill=%22%231f5fd0%22/%3E%3Cpath d=%22M9 2 4 9h3l-1 5 6-7H9z%22 fill=%22white%22/%3E%3C/svg%3E';
-
-const head = (status: ServiceStatus, metrics: number): string =>
-  html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width,initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${WORDS[status.status]} – EMDC</title>
-<link rel="icon" href="${ICON}">
-<noscript><meta http-equiv="refresh" content="10"></noscript>
-<style>${new Html(style)}</style>
-</head>
-<body data-period="${metrics > MAX_METRICS_AT_ONCE ? 5000 : 2000}">
-`.text;
-
-/** Not among what is fetched anew: it holds what the reader has set. */
-const BAR = `<div class="bar" hidden>
-<input type="search" placeholder="Filter meters and values" aria-label="Filter meters and values" autocomplete="off" spellcheck="false">
-<label><input type="checkbox">Trouble only</label>
-<button type="button" data-open="yes">Open all</button><button type="button" data-open="no">Close all</button>
-<p class="lost notice bad" role="status" hidden></p>
-</div>
-`;
 
 function overview({ status, now, shown }: { status: ServiceStatus; now: number; shown: number }): string {
   const { schedule, database } = status;
@@ -165,12 +164,3 @@ function troubles(meters: readonly MeterStatus[]): string[] {
   for (const { state } of meters) if (state !== 'online') counts.set(state, (counts.get(state) ?? 0) + 1);
   return [...counts].map(([state, count]) => `${count} ${state}`);
 }
-
-const foot = (status: ServiceStatus, now: number): string =>
-  html`</main>
-<footer data-live>EMDC ${status.version} · up ${spanFor(now - status.startedAt)} · times are UTC · the lines show the last 60
-polls</footer>
-<script>${new Html(script)}</script>
-</body>
-</html>
-`.text;

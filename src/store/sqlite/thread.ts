@@ -3,7 +3,7 @@
 
 import { Worker } from 'node:worker_threads';
 import { messageOf } from '../../model/errors.js';
-import type { Log } from '../../model/log.js';
+import type { Log, UncheckedLog } from '../../model/log.js';
 import type { MeterInfo } from '../../model/meter.js';
 import type { Backend, PollData } from '../prisma-store.js';
 import type { Rows } from '../rows.js';
@@ -158,7 +158,7 @@ export class SqliteThread implements Backend {
     };
     worker.on('error', (error) => {
       reason = `the database's thread died: ${messageOf(error)}`;
-      this.#log.error(reason);
+      this.#log.error("the database's thread ended unexpectedly", { error: messageOf(error) });
     });
     worker.on('message', (reply: Reply) => this.#receive(thread, reply));
     return thread;
@@ -166,7 +166,8 @@ export class SqliteThread implements Backend {
 
   #receive({ pending }: Thread, reply: Reply): void {
     if (reply.kind === 'log') {
-      this.#log[reply.level](reply.message, { ...reply.fields });
+      const log: UncheckedLog = this.#log;
+      log[reply.level](reply.message, { ...reply.fields });
       return;
     }
     const waiting = pending.get(reply.id);

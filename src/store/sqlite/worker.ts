@@ -2,7 +2,7 @@
 // the order in which they came.
 
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Log } from '../../model/log.js';
+import type { Log, UncheckedLog } from '../../model/log.js';
 import type { Backend } from '../prisma-store.js';
 import { openSqlite, type SqliteOptions } from './open.js';
 import { type Call, failureData, type LogLevel, OPENED, type Reply, type Request } from './worker-messages.js';
@@ -12,7 +12,7 @@ if (port === null) throw new Error('sqlite/worker.js is started by the store, as
 
 const send = (reply: Reply): void => port.postMessage(reply);
 const logAt =
-  (level: LogLevel): Log['info'] =>
+  (level: LogLevel): UncheckedLog['info'] =>
   (message, fields) =>
     send({ kind: 'log', level, message, fields: { ...fields } });
 const log: Log = { error: logAt('error'), warn: logAt('warn'), info: logAt('info'), debug: logAt('debug') };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bytesFor, numberFor, spanFor, timeFor } from '../../../src/http/page/format.js';
-import { sparkline } from '../../../src/http/page/sparkline.js';
+import { sparkline } from '../../../src/http/page/html.js';
 
 test('numbers keep about seven digits, group their thousands and never round a counter to nonsense', () => {
   const cases: [number, string][] = [

@@ -3,9 +3,11 @@
 
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { dirname } from 'node:path';
 import process from 'node:process';
 import { crc32 } from 'node:zlib';
 import { Cycles } from './collect/cycle.js';
+import { DiskWatch } from './collect/disk-watch.js';
 import { Latest } from './collect/latest.js';
 import { MeterPoller } from './collect/poll-meter.js';
 import { LossWatch, serviceStatus, stalled } from './collect/status.js';
@@ -24,7 +26,7 @@ import { learnedPlansFile, openLearnedPlans } from './plan/refused-registers.js'
 import { openRecorder, type Recorder } from './record/recorder.js';
 import { Leadership } from './schedule/leadership.js';
 import { Scheduler } from './schedule/scheduler.js';
-import { openStore } from './store/open.js';
+import { openStore, sqlitePath } from './store/open.js';
 import type { Dialect } from './store/store.js';
 
 export interface Daemon {
@@ -134,12 +136,14 @@ async function assemble({ config, log, clock = systemClock }: DaemonOptions, clo
   };
 
   const losses = new LossWatch();
+  const disks = new DiskWatch(directoriesOf(config));
   const scheduler: Scheduler = new Scheduler({
     clock,
     log,
     ...(leadership ? { leadership } : {}),
     onLeft: (schedule) => cycles.left(schedule),
     onSlot: (tick) => {
+      void disks.look(clock.monotonic());
       losses.look(recorder.state(), { now: clock.now(), monotonic: clock.monotonic() });
       cycles.run(tick);
     },
@@ -164,6 +168,7 @@ async function assemble({ config, log, clock = systemClock }: DaemonOptions, clo
         figures: cycles.figures,
         recorder: recorderState,
         losses: losses.losses,
+        disks: disks.disks,
         role: leadership?.role ?? null,
         nextSlotOf: (schedule) => scheduler.nextSlot(schedule),
       });
@@ -257,6 +262,11 @@ function logLoads(meters: readonly Meter[], pollers: ReadonlyMap<string, MeterPo
       log.warn('a link has more requests than its schedule has time for', { load: explainLoad(load), hint });
     }
   }
+}
+
+/** Where the collector writes. */
+function directoriesOf({ database, spool }: Config): string[] {
+  return [spool.directory, ...(dialectOf(database.url) === 'sqlite' ? [dirname(sqlitePath(database.url))] : [])];
 }
 
 function dialectOf(url: string): Dialect {

@@ -1,5 +1,6 @@
 // The collector's state in one structure, and whether it works as it should.
 
+import { type DiskSpace, lowDiskReasons } from '../model/disk.js';
 import { linkKeyOf, type MeterSchedule } from '../model/meter.js';
 import { version } from '../model/paths.js';
 import type { MeterStatus, ServiceStatus, SpoolStatus } from '../model/status.js';
@@ -20,6 +21,7 @@ export interface StatusSources {
   readonly recorder: RecorderState;
   /** Readings that were lost or dropped from the spool; null: none. */
   readonly losses: Losses | null;
+  readonly disks: readonly DiskSpace[];
   readonly nextSlotOf: (schedule: MeterSchedule) => number | null;
   readonly role: Role | null;
 }
@@ -42,6 +44,7 @@ export function serviceStatus(sources: StatusSources): ServiceStatus {
     ...offline(meters),
     ...strangers(sources.collected),
     ...database(recorder),
+    ...lowDiskReasons(sources.disks),
     ...(losing?.isOver ? [losing.text] : []),
   ];
   const next = meters.flatMap(({ nextSlot }) => (nextSlot === null ? [] : [nextSlot]));
@@ -64,6 +67,7 @@ export function serviceStatus(sources: StatusSources): ServiceStatus {
     database: recorder.database,
     spool: recorder.spool,
     lost: recorder.lost,
+    disks: sources.disks,
   };
 
   function database({ database, spool }: RecorderState): string[] {

@@ -23,6 +23,7 @@ function stateWith(state: RecorderState['database']['state'], readings: number, 
       waiting: { readings: 0, since: null },
     },
     losses: null,
+    disks: [],
     nextSlotOf: () => null,
     role: null,
     ...given,
@@ -91,4 +92,13 @@ test('losses fail while they last, degrade for five minutes with their time, and
     '42 readings were lost from 2026-11-30T12:00:10Z until 2026-11-30T12:00:20Z; reported until 2026-11-30T12:05:20Z',
   ]);
   assert.deepEqual(at(320_000), ['ok']);
+});
+
+test('a disk with less than a twentieth of its space free is told of before it is full', () => {
+  const disk = (freeBytes: number) => [{ directory: '/var/lib/emdc', freeBytes, sizeBytes: 1e9 }];
+  assert.deepEqual(stateWith('connected', 0, { disks: disk(51e6) }), ['ok']);
+  assert.deepEqual(stateWith('connected', 0, { disks: disk(49e6) }), [
+    'degraded',
+    'the disk of /var/lib/emdc is nearly full: 49 MB free, 4.9 %',
+  ]);
 });

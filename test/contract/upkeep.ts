@@ -204,5 +204,25 @@ export function upkeepContract(name: string, { make, ms, skip = false }: Contrac
       assert.equal(await count(`SELECT count(*) FROM rollup r ${old}`), 0);
       assert.equal(await count(`SELECT count(*) FROM coverage_quarter r ${old}`), 0);
     });
+
+    it('twelve hundred meters are no more than a query takes', async () => {
+      const many = await make();
+      const store = await openStore({ url: many.url, log: silentLog });
+      try {
+        const meters = Array.from({ length: 1_200 }, (_, index) => sampleMeter(`Many/${index}`, [gauge('W', 'W')]));
+        const names = meters.map((meter) => meter.name);
+        await store.setMeters(meters, midnight);
+        await store.write({ polls: meters.map((meter, index) => samplePoll(meter, midnight, [index])), gaps: [] });
+        assert.deepEqual(await store.setMeters(meters, midnight), [], 'nothing has changed');
+        assert.equal((await store.newestSlots(names)).size, 1_200);
+        assert.equal((await store.newestPolls(meters)).length, 1_200);
+        await store.identities(names);
+        while (await store.maintain(midnight + 20 * MINUTE_MS));
+        assert.deepEqual((await many.rows('SELECT count(*) FROM rollup')).map(Number), [1_200]);
+      } finally {
+        await store.close();
+        await many.drop();
+      }
+    });
   });
 }

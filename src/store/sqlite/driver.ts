@@ -45,6 +45,9 @@ export function sqliteAdapter(connection: SqliteConnection, sync: () => void): S
 
 const identity = { provider: 'sqlite', adapterName: 'emdc-libsql' } as const;
 
+/** SQLite's own limit since 3.32; without it Prisma's client assumes 999, fewer than a thousand meters' ids. */
+const MAX_PARAMETERS = 32_766;
+
 /** Statements kept prepared; the program has about thirty. */
 const MAX_PREPARED = 64;
 
@@ -88,6 +91,7 @@ function adapter(connection: SqliteConnection, sync: () => void): SqlDriverAdapt
 
   return {
     ...queryable,
+    getConnectionInfo: () => ({ maxBindValues: MAX_PARAMETERS, supportsRelationJoins: false }),
     executeRaw: async (query) => {
       const changes = await queryable.executeRaw(query);
       sync();

@@ -20,8 +20,8 @@ const OBVIOUS_CYCLES = { first: 150, counted: 60 };
 export async function diskFigures(context: Context): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const [topics, cycles, target] of [
-    [2100, 1440, 250],
-    [21, 4320, 700],
+    [2100, 1440, 90],
+    [21, 4320, 650],
   ] as const) {
     context.say(`disk: ${topics} topics every 10 s, ${cycles} cycles`);
     const directory = context.folder();
@@ -53,7 +53,7 @@ export async function diskFigures(context: Context): Promise<Figure[]> {
       value: kept / readings,
       unit: 'B',
       limit: null,
-      target: topics === 2100 ? 30 : null,
+      target: topics === 2100 ? 23 : null,
     });
     const written = context.deviceBytes(directory) - before;
     const perReading = written / readings;

@@ -53,7 +53,7 @@ export async function loadFigures(context: Context): Promise<Figure[]> {
       value: cpu.own,
       unit: 'ms',
       limit: cpu.limit,
-      target: links === 100 ? 1.6 : null,
+      target: links === 100 ? 2 : null,
     });
     add({
       name: 'slots missed or overrun',
@@ -78,7 +78,7 @@ export async function loadFigures(context: Context): Promise<Figure[]> {
       value: memory,
       unit: 'MB',
       limit: null,
-      target: links === 1 ? 100 : links === 1000 ? 250 : null,
+      target: links === 1 ? 130 : links === 1000 ? 300 : null,
     });
     if (links === 1 && context.databaseUrl === null) {
       add({ ...alone, name: 'memory of the libraries alone', value: await librariesMegabytes(context), unit: 'MB' });
@@ -90,7 +90,7 @@ export async function loadFigures(context: Context): Promise<Figure[]> {
       unit: 'MB',
     });
     add({ ...alone, name: 'slot jitter, median', value: lateQuantile(own.lateMs, 0.5), unit: 'ms' });
-    add({ name: 'slot jitter, 99 %', value: lateQuantile(own.lateMs, 0.99), unit: 'ms', limit: null, target: 50 });
+    add({ name: 'slot jitter, 99 %', value: lateQuantile(own.lateMs, 0.99), unit: 'ms', limit: null, target: 100 });
     add({ ...alone, name: 'slot jitter of the bare socket, 99 %', value: quantile(bareLateMs, 0.99), unit: 'ms' });
     add({ ...alone, name: 'slot jitter, worst', value: own.lateMs.findLastIndex((count) => count > 0), unit: 'ms' });
     add({
@@ -99,7 +99,7 @@ export async function loadFigures(context: Context): Promise<Figure[]> {
       value: quantile(own.blockedMs, 0.5),
       unit: 'ms',
     });
-    add({ name: 'event loop blocked, worst', value: Math.max(...own.blockedMs), unit: 'ms', limit: null, target: 50 });
+    add({ name: 'event loop blocked, worst', value: Math.max(...own.blockedMs), unit: 'ms', limit: null, target: 100 });
     const worst = own.blockedMs.indexOf(Math.max(...own.blockedMs));
     add({ ...alone, name: 'taken by the host in that second', value: own.stolenMs[worst] ?? Number.NaN, unit: 'ms' });
     const stolenPercent = sum(own.stolenMs) / (10 * seconds);

@@ -40,8 +40,6 @@ interface Backend {
   readonly ownThread: boolean;
   readonly make: () => Promise<Made>;
   readonly sizes: readonly number[];
-  /** Of the bare driver's speed, from 2,100 readings on. */
-  readonly target: number | null;
 }
 
 export async function storeFigures(context: Context): Promise<Figure[]> {
@@ -92,15 +90,22 @@ export async function storeFigures(context: Context): Promise<Figure[]> {
       const pairs: Pair[] = [];
       for (let stores = size === 2100 ? STORES : 1; stores > 0; stores--) pairs.push(await measure(backend, size));
       const { own, limit } = middleOf(pairs);
-      figures.push({
-        group: 'Readings stored per second, against the driver alone',
+      const figure = {
         name: `${backend.name}, ${size.toLocaleString('en')} readings per write`,
-        value: size / (own / 1000),
         unit: '/s',
-        limit: size / (limit / 1000),
-        target: size >= 2100 ? backend.target : null,
         least: true,
+      };
+      const value = size / (own / 1000);
+      const bare = size / (limit / 1000);
+      figures.push({
+        ...figure,
+        group: 'Readings stored per second, against the driver alone',
+        value,
+        limit: bare,
+        target: null,
       });
+      if (size === 2100)
+        figures.push({ ...figure, group: 'Readings stored per second', value, limit: null, target: 250_000 });
     }
   }
   return figures;
@@ -144,25 +149,24 @@ function backends({ folder, postgresUrl, mysqlUrl }: Context): Backend[] {
     const directory = folder();
     return { url: `file:${directory}/emdc.db`, bare: bare(`${directory}/bare.db`), drop: async () => {} };
   };
-  const sqlite = { ownThread: true, sizes: SIZES, target: 0.8 };
+  const sqlite = { ownThread: true, sizes: SIZES };
   const made: Backend[] = [
     { ...sqlite, name: 'SQLite', make: sqliteBeside(bareSqlite) },
     {
       ...sqlite,
       name: 'SQLite (driver in a thread)',
       sizes: [2100],
-      target: null,
       make: sqliteBeside(bareSqliteThread),
     },
   ];
   const server = { ownThread: false, sizes: SIZES };
   if (postgresUrl) {
     const make = async () => madeOn(await makePostgresDatabase(), barePostgres);
-    made.push({ ...server, name: 'PostgreSQL (COPY)', target: 0.5, make });
+    made.push({ ...server, name: 'PostgreSQL', make });
   }
   if (mysqlUrl) {
     const make = async () => madeOn(await makeMysqlDatabase(), bareMariadb);
-    made.push({ ...server, name: 'MariaDB', target: 0.8, make });
+    made.push({ ...server, name: 'MariaDB', make });
   }
   return made;
 }

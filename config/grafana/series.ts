@@ -43,7 +43,7 @@ function weighted(sql: Sql, variable: string): string {
   const lag = sql.plus(sql.now, -ROLLUP_LAG_MINUTES);
   const newestRollup = `(SELECT max(r.bucket) FROM rollup r WHERE ${ofTopics(variable)} AND r.bucket > ${lag})`;
   const polls = `SELECT p.slot AS at, t.id AS topic_id, ${sql.reading} AS total, 1 AS n
-    FROM poll p JOIN topic t ON t.meter_id = p.meter_id AND t.id IN (${idsOf(variable)})
+    FROM poll p ${sql.join} topic t ON t.meter_id = p.meter_id AND t.id IN (${idsOf(variable)})
     WHERE p.meter_id IN (${idsOf(METER_IDS)}) AND ${sql.inRange('p.slot')} AND ${sql.reading} IS NOT NULL`;
   return `    ${polls} AND ${sql.rangeSeconds} <= ${READINGS_UP_TO_S}
     UNION ALL

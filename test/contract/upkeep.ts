@@ -70,6 +70,20 @@ export function upkeepContract(name: string, { make, ms, skip = false }: Contrac
       assert.deepEqual(gauges, [[15, 1000, 1014, 1007, 1000, 1014]]);
     });
 
+    it('a metric that the newest poll lacks is latest with its value before', async () => {
+      const meter = sampleMeter('Up/latest', metrics);
+      await store.setMeters([meter], midnight);
+      const start = midnight + 60 * MINUTE_MS;
+      const polls = [samplePoll(meter, start, [1, 7]), samplePoll(meter, start + MINUTE_MS, [2, null])];
+      await store.write({ polls, gaps: [] });
+      await keepUp(start + 40 * MINUTE_MS);
+      const latest = `SELECT metric, ${ms('time')}, value FROM latest_measurement WHERE meter = 'Up/latest' ORDER BY 1`;
+      assert.deepEqual(await database.rows(latest), [
+        ['W', start + MINUTE_MS, 2],
+        ['Wh', start, 7],
+      ]);
+    });
+
     it('late polls revise their quarter and the ones after it', async () => {
       const meter = sampleMeter('Up/late', metrics);
       await store.setMeters([meter], midnight);

@@ -163,7 +163,7 @@ describe('the loader', () => {
         try {
           book = parseWorkbook(Buffer.from(csv), { format: 'csv', file: 'f.csv' });
         } catch (error) {
-          assert.match(String(error), /f\.csv is not a \.csv file that can be read: Quote Not Closed: .* line \d+/);
+          assert.match(String(error), /f\.csv is not a \.csv file that can be read: .* line \d+/);
           return;
         }
         assertSound(checkWorkbook(book, 'f.csv'));

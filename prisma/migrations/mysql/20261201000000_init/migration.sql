@@ -144,21 +144,21 @@ CREATE OR REPLACE VIEW measurement AS
 SELECT p.slot AS `time`, m.name AS meter, t.metric AS metric, t.name AS topic, t.unit AS `unit`, CAST(JSON_VALUE(p.readings, CONCAT('$[', t.position, ']')) AS DOUBLE) AS `value`, p.by_hand AS by_hand
 FROM topic t JOIN meter m ON m.id = t.meter_id JOIN poll p ON p.meter_id = t.meter_id WHERE CAST(JSON_VALUE(p.readings, CONCAT('$[', t.position, ']')) AS DOUBLE) IS NOT NULL;
 
--- The newest value of each topic in use: looked for in the last hour of polls, then in the rollups.
+-- The newest value of each topic in use: from the newest poll of its meter, else from the rollups, which are at most minutes
+-- behind. A search through older polls would read a silent meter's whole history: no range can follow an outer reference here.
 CREATE OR REPLACE VIEW latest_measurement AS
-SELECT coalesce(l.slot, r.last_ts) AS `time`, l.meter AS meter, l.metric AS metric, l.topic AS topic, l.`unit` AS `unit`,
-  CASE WHEN l.slot IS NULL THEN r.`last` ELSE CAST(JSON_VALUE(p.readings, CONCAT('$[', l.position, ']')) AS DOUBLE) END AS `value`,
-  TIMESTAMPDIFF(MICROSECOND, coalesce(l.slot, r.last_ts), UTC_TIMESTAMP(3)) / 1e6 AS age_seconds
+SELECT CASE WHEN l.`value` IS NULL THEN r.last_ts ELSE l.slot END AS `time`, l.meter AS meter, l.metric AS metric, l.topic AS topic, l.`unit` AS `unit`,
+  coalesce(l.`value`, r.`last`) AS `value`,
+  TIMESTAMPDIFF(MICROSECOND, CASE WHEN l.`value` IS NULL THEN r.last_ts ELSE l.slot END, UTC_TIMESTAMP(3)) / 1e6 AS age_seconds
 FROM (
-  SELECT t.id, t.meter_id, t.position, m.name AS meter, t.metric, t.name AS topic, t.unit,
-    (SELECT p.slot FROM poll p WHERE p.meter_id = t.meter_id AND p.slot > (SELECT n.slot FROM poll n WHERE n.meter_id = t.meter_id ORDER BY n.slot DESC LIMIT 1) - INTERVAL 1 HOUR
-       AND CAST(JSON_VALUE(p.readings, CONCAT('$[', t.position, ']')) AS DOUBLE) IS NOT NULL ORDER BY p.slot DESC LIMIT 1) AS slot,
+  SELECT t.id, t.meter_id, m.name AS meter, t.metric, t.name AS topic, t.unit, p.slot, CAST(JSON_VALUE(p.readings, CONCAT('$[', t.position, ']')) AS DOUBLE) AS `value`,
     (SELECT r.bucket FROM rollup r WHERE r.meter_id = t.meter_id AND r.topic_id = t.id ORDER BY r.bucket DESC LIMIT 1) AS bucket
-  FROM topic t JOIN meter m ON m.id = t.meter_id WHERE t.retired IS NULL AND m.retired IS NULL
+  FROM topic t JOIN meter m ON m.id = t.meter_id
+  LEFT JOIN poll p ON p.meter_id = t.meter_id AND p.slot = (SELECT n.slot FROM poll n WHERE n.meter_id = t.meter_id ORDER BY n.slot DESC LIMIT 1)
+  WHERE t.retired IS NULL AND m.retired IS NULL
 ) l
-LEFT JOIN poll p ON p.meter_id = l.meter_id AND p.slot = l.slot
 LEFT JOIN rollup r ON r.meter_id = l.meter_id AND r.topic_id = l.id AND r.bucket = l.bucket
-WHERE l.slot IS NOT NULL OR l.bucket IS NOT NULL;
+WHERE l.`value` IS NOT NULL OR l.bucket IS NOT NULL;
 
 -- Readings expected, stored and missing by hour, and a column for each reason. Brought up to date with the rollups.
 CREATE OR REPLACE VIEW coverage AS

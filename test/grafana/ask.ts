@@ -106,7 +106,7 @@ async function mysqlSession(url: string): Promise<Session> {
       });
       return [...read].flatMap(([alias, rows]) => {
         const all = sizes.get(alias) ?? 0;
-        return all >= BIG && rows > all / 3 ? [`${alias}: ${Math.round(rows)} rows read, of ${all}`] : [];
+        return all >= BIG && rows > all / 2 ? [`${alias}: ${Math.round(rows)} rows read, of ${all}`] : [];
       });
     },
     close: () => connection.end(),

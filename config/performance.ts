@@ -36,8 +36,8 @@ export function sectionOf(report: BenchReport): string {
   return [
     `Measured by \`npm run bench\` on ${report.machine}; version ${report.version}, ${report.date}, ${report.seconds} s. "Bare" is a socket, or the`,
     "database's own driver, with nothing around it, in the same run: compare ratios, since a machine's own figures vary.",
-    `${reached} of ${withTarget.length} targets reached, in figures kept from several runs on one machine: one half as fast has missed those that lie nearest to their limit.`,
-    `What ran for 600 s is \`npm run bench -- --long\`, with \`--database URL\` for PostgreSQL; Node-RED is \`--only node-red\`.`,
+    `${reached} of ${withTarget.length} targets reached; the others are marked in the tables.`,
+    '`npm run bench -- --long` runs for ten minutes, with `--database URL` on PostgreSQL; `--only node-red` measures Node-RED.',
     ...gatewayLines(report.figures),
     ...limitLines(report.figures),
     ...threadLines(report.figures),
@@ -102,9 +102,6 @@ function limitLines(figures: readonly Figure[]): string[] {
     '| a meter answers in | requests × latency | a bare socket takes | EMDC takes |',
     '|--:|--:|--:|--:|',
     ...rows,
-    '',
-    'At 5 ms the processor that simulates the meters is busy all that time, too, and holds the bare socket back, which works for about three',
-    'quarters of it; EMDC, which decodes as it reads, works for nearly all of it. Real meters do not share a processor.',
   ];
 }
 

@@ -140,7 +140,7 @@ export class Meters {
       `SELECT count(*) AS polls FROM poll WHERE meter_id = ${rows[0]?.meterId ?? 0}`,
     );
     const text = changed.join('; ');
-    const message = `${meter.name}: ${text}. ${Number(before[0]?.polls ?? 0)} earlier polls keep the old meaning, under the same name; \`emdc rescale\` corrects them`;
+    const message = `${meter.name}: ${text}. ${Number(before[0]?.polls ?? 0)} earlier polls keep the old meaning, under the same name`;
     changes.push(change(meter, now, 'metric', [null, text], 'warn', message));
   }
 

@@ -41,8 +41,8 @@ export async function cycleFigures(context: Context): Promise<Figure[]> {
   for (const links of SEPARATE) {
     for (const latencyMs of LATENCIES_MS) {
       const name = `${links} meter${links > 1 ? 's' : ''}, each on its own link, ${latencyMs} ms`;
-      // Without latency the limit is the bare client's CPU; nothing is promised there.
-      const target = latencyMs === 0 ? null : 1.1;
+      // Faster or more meters at once than this, the limit is the processor; nothing is promised there.
+      const target = latencyMs >= 20 && links <= 100 ? 1.1 : null;
       const inEveryRound = latencyMs > 0 && links / latencyMs >= BUSY_METERS_PER_MS;
       cases.push({ name, setup: { links, unitsPerLink: 1, latencyMs }, target, inEveryRound, measured: [] });
     }
